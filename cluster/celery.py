@@ -1,0 +1,40 @@
+"""The Celery application: `celery -A cluster worker`, `celery -A cluster flower`."""
+
+from __future__ import annotations
+
+from celery import Celery, bootsteps
+from celery.signals import worker_process_init
+
+app = Celery("cluster")
+app.config_from_object("celeryconfig")
+app.set_default()
+
+
+class _Liveness(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no types
+    """Loads `cluster.liveness` only where a worker really starts, so that clients stay light."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: object, **kwargs: object) -> None:
+        from cluster.liveness import Liveness
+
+        self._liveness = Liveness(consumer)
+        super().__init__(consumer, **kwargs)
+
+    def start(self, consumer: object) -> None:
+        self._liveness.start()
+
+    def stop(self, consumer: object) -> None:
+        self._liveness.stop()
+
+
+app.steps["consumer"].add(_Liveness)
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def _warm_up(**_: object) -> None:
+    """The first image of a process should not pay for imports and the first connection."""
+    import filters  # noqa: F401
+    from cluster import runtime
+
+    runtime.current()

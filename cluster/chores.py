@@ -1,0 +1,84 @@
+"""The cluster's chores, done every second by whichever monitor holds the leader lease.
+
+A tick takes at most about 100 ms: what is larger goes on in the next one, so that no chore makes a node stale.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from cluster.dispatch import dispatch, publish_again
+from cluster.errors import ClusterUnavailable
+
+if TYPE_CHECKING:
+    from cluster.service import Cluster
+
+logger = logging.getLogger(__name__)
+
+LEADER_MS = 2000
+CONTACT = 6.0
+"""Seconds of unbroken contact with Redis before the leader declares anyone offline: after a restart of Redis, or a
+freeze of this process, every sample is old and nobody is dead."""
+GAP = 3.0  # seconds between two ticks that break the contact
+UNCLAIMED = 1.0
+SLICE = 200  # jobs a tick
+
+
+class Contact:
+    """How long this process has been in touch with Redis without a break."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._last = 0.0
+
+    def tick(self, now: float) -> float:
+        """Seconds of unbroken contact up to `now` (monotonic)."""
+        if self._since is None or now - self._last > GAP:
+            self._since = now
+        self._last = now
+        return now - self._since
+
+    def broken(self) -> None:
+        self._since = None
+
+
+_contact = Contact()
+
+
+def tend(cluster: Cluster) -> None:
+    try:
+        if not cluster.lead(f"{socket.gethostname()}:{os.getpid()}", LEADER_MS):
+            _contact.tick(time.monotonic())
+            return
+        if _contact.tick(time.monotonic()) >= CONTACT:
+            rescue(cluster)
+        for row in cluster.registry.snapshot().rows:
+            for lease, attempts in cluster.ledger.overdue(row.id, UNCLAIMED):
+                logger.warning("lease %s on %s was never claimed; sent again", lease, row.id)
+                publish_again(cluster, row.id, lease, attempts)
+        dispatch(cluster)
+    except ClusterUnavailable:
+        _contact.broken()
+        raise
+
+
+def rescue(cluster: Cluster) -> None:
+    """Nodes that went silent lose their jobs, which go back to the front of the backlog."""
+    for row in cluster.registry.snapshot(all_known=True).rows:
+        if row.fields.get("kind") != "celery" or row.state != "offline":
+            continue
+        why = (
+            f"no sample for {row.age:.1f} s"
+            if row.age > 5.0 * row.patience
+            else "its image worker gives no sign of life"
+        )
+        if row.active and cluster.registry.mark_offline(row.id, why, patience=row.patience):
+            logger.warning("node %s is offline: %s", row.id, why)
+        if row.fields.get("mode") == "stopped" and row.alive:
+            continue  # it is finishing what it has in hand
+        if cluster.ledger.give_back(row.id, f"node {row.id} went offline: {why}", lost=True, most=SLICE):
+            dispatch(cluster)

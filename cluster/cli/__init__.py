@@ -1,0 +1,42 @@
+"""The `cumulo` command. One file per command; each is imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from cluster.version import __version__
+
+COMMANDS = {
+    "up": "Start a whole cluster on this PC.",
+    "worker": "Make this PC a node of a running cluster.",
+    "apply": "Process image files.",
+    "filters": "List the filters and their parameters.",
+    "job": "Show one job: its timeline and why it ran where it ran.",
+    "nodes": "Show the nodes.",
+}
+
+
+class LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"cluster.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="cumulo")
+def main() -> None:
+    """Cúmulo turns the PCs you already have into one image-processing cluster.
+
+    Begin with `cumulo up`, then open the address that it prints.
+    """

@@ -1,0 +1,127 @@
+"""`cumulo apply`"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+import filters
+from cluster.cli.common import data_option, find_cluster, plain_errors
+from cluster.client import Finished, Runner, local_runner, runner_for
+from cluster.errors import ClusterError
+
+
+@click.command("apply")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="FILES...")
+@click.option("-f", "--filter", "steps", multiple=True, required=True, help="A filter, such as sepia or blur:radius=4.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the results; made if it is not there.",
+)
+@click.option("--format", "output_format", type=click.Choice(filters.FORMATS), help="Format of the results.")
+@click.option("--quality", type=click.IntRange(1, 100), help="Quality of JPEG and WebP results (default: 90).")
+@click.option("--local", is_flag=True, help="Work on this PC alone; needs no cluster.")
+@data_option
+@plain_errors
+def command(
+    files: tuple[Path, ...],
+    steps: tuple[str, ...],
+    output: Path,
+    output_format: str | None,
+    quality: int | None,
+    local: bool,
+    data: Path | None,
+) -> None:
+    """Process image files (a folder stands for the files in it) and write the results into a folder.
+
+    Exit code 1 if any image failed; the others are written all the same.
+
+    Example: cumulo apply photos/*.jpg -f sepia -f blur:radius=4 -o results/ --format webp
+    """
+    try:
+        pipeline = filters.parse_pipeline(list(steps))
+    except filters.FilterError as error:
+        raise click.BadParameter(error.detail, param_hint="-f") from error
+    paths = list(expand(files))
+    if not paths:
+        raise ClusterError("there is no file in the folders that you named")
+    runner = local_runner() if local else runner_for(find_cluster(data))
+    output.mkdir(parents=True, exist_ok=True)
+    failed = _run(runner, paths, pipeline, output, output_format, quality)
+    if failed:
+        click.echo(f"{len(paths) - failed} of {len(paths)} images done, {failed} failed.", err=True)
+        sys.exit(1)
+
+
+def expand(given: Iterable[Path]) -> Iterator[Path]:
+    """Files as they are; a folder's files by name, without hidden ones and without subfolders."""
+    for path in given:
+        if path.is_dir():
+            yield from sorted(child for child in path.iterdir() if child.is_file() and not child.name.startswith("."))
+        else:
+            yield path
+
+
+class Names:
+    """A result's file name: the input's with the result's extension, numbered where two inputs share it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._used: set[str] = set()
+
+    def path(self, name: str, image_format: str) -> Path:
+        stem, extension = Path(name).stem, filters.EXTENSIONS[image_format]
+        number, candidate = 1, f"{stem}{extension}"
+        while candidate in self._used:
+            number += 1
+            candidate = f"{stem}-{number}{extension}"
+        self._used.add(candidate)
+        return self._folder / candidate
+
+
+def _run(
+    runner: Runner,
+    paths: list[Path],
+    pipeline: filters.Pipeline,
+    output: Path,
+    output_format: str | None,
+    quality: int | None,
+) -> int:
+    """Returns how many images failed."""
+    names = Names(output)
+    failed = 0
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        transient=not sys.stderr.isatty(),
+        console=Console(stderr=True, highlight=False),
+    ) as progress:
+        bar = progress.add_task("images", total=len(paths), rate="")
+        for finished in runner.run(paths, pipeline, output_format, quality):
+            if finished.error:
+                failed += 1
+                progress.console.print(f"{finished.name}: {finished.error}", style="red", markup=False)
+            else:
+                _write(finished, names)
+            speed = progress.tasks[0].speed
+            progress.update(bar, advance=1, rate=f"{speed:.1f} images/s" if speed else "")
+    return failed
+
+
+def _write(finished: Finished, names: Names) -> None:
+    path = names.path(finished.name, finished.format)
+    try:
+        finished.save(path)
+    except OSError as error:
+        raise ClusterError(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,216 @@
+"""Running many image files through a pipeline, for `cumulo apply`: on the cluster, or on this PC alone.
+
+Three ways with one face. On the PC that has the cluster's data folder, images go straight into its store and the
+ledger; from elsewhere they go through the HTTP API; `--local` needs no cluster.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import filters
+from cluster.api import Api
+from cluster.errors import ClusterError
+from cluster.home import Running
+from cluster.intake import Upload
+from cluster.metrics import usable_cpus
+from cluster.service import Cluster
+from cluster.settings import load_settings
+from cluster.storage import FolderStore
+
+GROUP = 16  # files sent together: the cluster begins while the rest is still being read
+POLL = 0.05
+UPLOADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One input's end: `error` in words, or a result in `format` that `save(path)` writes."""
+
+    name: str
+    error: str = ""
+    format: str = ""
+    save: Callable[[Path], object] = lambda path: None
+
+
+class Runner(Protocol):
+    def run(
+        self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
+    ) -> Iterator[Finished]:
+        """One `Finished` per path, in the order in which they end."""
+
+
+def runner_for(cluster: Running) -> Runner:
+    """The direct way if the cluster's store is on this PC, else HTTP."""
+    if cluster.redis_url:
+        direct = Cluster(load_settings(redis_url=cluster.redis_url))
+        if isinstance(direct.store, FolderStore):
+            return DirectRunner(direct, direct.store)
+    return HttpRunner(cluster)
+
+
+def local_runner() -> Runner:
+    return LocalRunner()
+
+
+class DirectRunner:
+    def __init__(self, cluster: Cluster, store: FolderStore) -> None:
+        self._cluster = cluster
+        self._store = store
+
+    def run(
+        self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
+    ) -> Iterator[Finished]:
+        batch: str | None = None
+        sent = seen = 0
+        for start in range(0, len(paths), GROUP):
+            uploads: list[Upload] = []
+            for path in paths[start : start + GROUP]:
+                try:
+                    with path.open("rb") as stream:
+                        uploads.append(self._cluster.receive(stream, path.name))
+                except filters.FilterError as error:
+                    yield Finished(str(path), error.detail)
+                except OSError as error:
+                    yield Finished(str(path), f"cannot be read: {error.strerror}")
+            if uploads:
+                answer = self._cluster.submit(uploads, pipeline, format=format, quality=quality, batch=batch)
+                batch = answer["batch"]
+                sent += len(uploads)
+            for job in self._new(batch, seen):
+                seen += 1
+                yield self._finished(job)
+        while seen < sent:
+            jobs = self._new(batch, seen)
+            for job in jobs:
+                seen += 1
+                yield self._finished(job)
+            if not jobs:
+                time.sleep(POLL)
+
+    def _new(self, batch: str | None, seen: int) -> list[dict[str, Any]]:
+        return self._cluster.batch(batch, after=seen)["results"] if batch else []
+
+    def _finished(self, job: dict[str, Any]) -> Finished:
+        if job["state"] != "done":
+            return Finished(job["name"], _words(job))
+        source = self._store.path(job["result"]["sha256"])
+        return Finished(job["name"], "", job["result"]["format"], partial(shutil.copyfile, source))
+
+
+class HttpRunner:
+    def __init__(self, cluster: Running) -> None:
+        self._api = Api(cluster)
+
+    def run(
+        self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
+    ) -> Iterator[Finished]:
+        fields: dict[str, str] = {"pipeline": json.dumps(pipeline.to_json())}
+        if format:
+            fields["format"] = format
+        if quality:
+            fields["quality"] = str(quality)
+        seen = sent = 0
+        remaining = list(paths)
+        while remaining and "batch" not in fields:  # the first accepted file makes the batch
+            path = remaining.pop(0)
+            outcome = self._send(path, fields)
+            if isinstance(outcome, Finished):
+                yield outcome
+            else:
+                fields["batch"] = outcome
+                sent += 1
+        with ThreadPoolExecutor(UPLOADS) as pool:
+            uploads: set[Future[Finished | str]] = {pool.submit(self._send, path, fields) for path in remaining}
+            while uploads or seen < sent:
+                if uploads:
+                    ready, uploads = wait(uploads, timeout=POLL, return_when=FIRST_COMPLETED)
+                    for future in ready:
+                        outcome = future.result()
+                        if isinstance(outcome, Finished):
+                            yield outcome
+                        else:
+                            sent += 1
+                else:
+                    time.sleep(4 * POLL)
+                if sent:
+                    for job in self._api.get(f"batches/{fields['batch']}", after=seen)["results"]:
+                        seen += 1
+                        yield self._finished(job)
+
+    def _send(self, path: Path, fields: dict[str, str]) -> Finished | str:
+        try:
+            with path.open("rb") as stream:
+                answer = self._api.request(
+                    "POST", "jobs", data=fields, files={"image": (path.name, stream, "application/octet-stream")}
+                )
+        except ClusterError as error:
+            return Finished(str(path), error.detail)
+        except OSError as error:
+            return Finished(str(path), f"cannot be read: {error.strerror}")
+        return str(answer.json()["batch"])
+
+    def _finished(self, job: dict[str, Any]) -> Finished:
+        if job["state"] != "done":
+            return Finished(job["name"], _words(job))
+        data = self._api.request("GET", f"jobs/{job['id']}/result").content
+        return Finished(job["name"], "", job["result"]["format"], partial(_write, data=data))
+
+
+class LocalRunner:
+    def run(
+        self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
+    ) -> Iterator[Finished]:
+        settings = load_settings()
+        limits = filters.Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
+        steps = pipeline.to_json()
+        with ProcessPoolExecutor(len(usable_cpus())) as pool:
+            waiting = iter(paths)
+            futures: dict[Future[filters.Result], Path] = {}
+            while True:
+                for path in waiting:  # never more in hand than the pool can start at once, twice
+                    try:
+                        data = path.read_bytes()
+                    except OSError as error:
+                        yield Finished(str(path), f"cannot be read: {error.strerror}")
+                        continue
+                    futures[pool.submit(_apply, data, steps, format, quality, limits)] = path
+                    if len(futures) >= 2 * len(usable_cpus()):
+                        break
+                if not futures:
+                    return
+                for future in wait(futures, return_when=FIRST_COMPLETED).done:
+                    path = futures.pop(future)
+                    try:
+                        result = future.result()
+                    except filters.FilterError as error:
+                        yield Finished(str(path), error.detail)
+                    else:
+                        save = partial(_write, data=result.data)
+                        yield Finished(path.name, "", result.format, save)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def _apply(
+    data: bytes, steps: list[dict[str, Any]], format: str | None, quality: int | None, limits: filters.Limits
+) -> filters.Result:
+    return filters.apply(data, steps, format=format, quality=quality, limits=limits)
+
+
+def _words(job: dict[str, Any]) -> str:
+    error = job["error"]
+    if not error:
+        return str(job["state"])
+    step = f" (step {error['step']})" if error.get("step") else ""
+    return f"{error['detail']}{step}"

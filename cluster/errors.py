@@ -1,0 +1,71 @@
+"""The errors that the cluster raises on purpose.
+
+    ClusterError
+    ├── SettingsError          a setting is wrong: the start is refused
+    ├── ClusterUnavailable     Redis does not answer
+    ├── NoLiveNode             no node can take work now
+    ├── BacklogFull            too many jobs wait already
+    ├── Conflict               the thing is in a state that forbids this
+    ├── NotFound
+    │   ├── UnknownNode
+    │   └── UnknownPolicy
+    ├── StoreError             the image store cannot be read or written
+    ├── NoRoom                 every node that could take the job is full (dispatcher's business)
+    └── NothingToSend          none of a message's jobs waits any more: another dispatcher was faster
+
+Each carries `detail`: one sentence for a person, saying what is wrong and what to do.
+"""
+
+from __future__ import annotations
+
+
+class ClusterError(Exception):
+    """Base of all; `detail` is the sentence shown to people."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class SettingsError(ClusterError):
+    pass
+
+
+class ClusterUnavailable(ClusterError):
+    pass
+
+
+class NoLiveNode(ClusterError):
+    pass
+
+
+class BacklogFull(ClusterError):
+    pass
+
+
+class Conflict(ClusterError):
+    pass
+
+
+class NotFound(ClusterError):
+    pass
+
+
+class UnknownNode(NotFound):
+    pass
+
+
+class UnknownPolicy(NotFound):
+    pass
+
+
+class StoreError(ClusterError):
+    pass
+
+
+class NoRoom(ClusterError):
+    pass
+
+
+class NothingToSend(ClusterError):
+    pass

@@ -1,0 +1,100 @@
+"""Every Redis key that Cúmulo owns, in one place. `docs/architecture.md` lists them for people.
+
+The Lua scripts in `cluster/lua` spell the same names; a test compares the two.
+"""
+
+from __future__ import annotations
+
+ACTIVE = "workers:active"  # set: nodes that are not known to be offline (the report's name)
+KNOWN = "workers:known"  # set: every node not forgotten
+BACKLOG = "backlog"  # zset: jobs bound to no node; score = lane and priority, then order of arrival
+SEQUENCE = "jobs:sequence"  # counter: order of arrival
+ALL_JOBS = "jobs:all"  # zset: every job by order of arrival
+EVENTS = "events"  # stream: every change, capped
+POLICY = "policy"  # string: name of the scheduling policy
+BINDINGS = "bindings"  # counter: messages bound so far (round-robin's turn)
+LEADER = "leader"  # string, 2 s: the monitor that does the chores
+CLUSTER = "cluster"  # hash: where the web app and its store are, the node token
+
+JOB_STATES = ("queued", "assigned", "running", "done", "failed", "cancelled", "quarantined")
+FINISHED = frozenset({"done", "failed", "cancelled", "quarantined"})
+
+
+def worker(node: str) -> str:
+    """hash: the last sample and the registration of a node, under the report's field names."""
+    return f"worker:{node}"
+
+
+def history(node: str) -> str:
+    """list: samples of the last 10 minutes, newest first."""
+    return f"worker:{node}:history"
+
+
+def node_jobs(node: str) -> str:
+    """hash: job id -> lease id, the jobs bound to this node."""
+    return f"worker:{node}:jobs"
+
+
+def waiting(node: str) -> str:
+    """zset: leases sent to this node and not yet claimed, by time of binding."""
+    return f"worker:{node}:waiting"
+
+
+def running(node: str) -> str:
+    """zset: leases that a process of this node works on, by time of claim."""
+    return f"worker:{node}:running"
+
+
+def alive(node: str) -> str:
+    """string, 3 s: the image worker's main process lives."""
+    return f"worker:{node}:alive"
+
+
+def lease(lease_id: str) -> str:
+    """set, 1 day: the jobs bound under this lease and not finished."""
+    return f"lease:{lease_id}"
+
+
+def job(job_id: str) -> str:
+    """hash: the job record."""
+    return f"job:{job_id}"
+
+
+def timeline(job_id: str) -> str:
+    """list: what happened to the job, JSON, oldest first."""
+    return f"job:{job_id}:timeline"
+
+
+def state(name: str) -> str:
+    """zset: jobs in this state by order of arrival."""
+    return f"jobs:{name}"
+
+
+def batch(batch_id: str) -> str:
+    """hash: total, counts by state, pipeline and output."""
+    return f"batch:{batch_id}"
+
+
+def batch_jobs(batch_id: str) -> str:
+    """list: job ids in order of submission."""
+    return f"batch:{batch_id}:jobs"
+
+
+def batch_finished(batch_id: str) -> str:
+    """list: job ids in order of finishing."""
+    return f"batch:{batch_id}:finished"
+
+
+def done_bucket(ten_seconds: int) -> str:
+    """counter, 10 min: images done in these ten seconds."""
+    return f"stats:done:{ten_seconds}"
+
+
+def queue(node: str) -> str:
+    """list that Celery owns: the node's message queue."""
+    return f"node.{node}"
+
+
+def monitor_queue(node: str) -> str:
+    """list that Celery owns: the queue of a PC's monitor."""
+    return f"monitor.{node}"

@@ -1,0 +1,131 @@
+"""What a worker process does with one Celery message: claim, run, commit and take the next, until the lease is over."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import filters
+from cluster import placement
+from cluster.dispatch import dispatch
+from cluster.errors import ClusterError, StoreError
+from cluster.ledger import Outcome, WorkOrder
+from cluster.scheduling import Job
+from cluster.scheduling.chunks import share
+
+if TYPE_CHECKING:
+    from cluster.service import Cluster
+
+logger = logging.getLogger(__name__)
+
+THUMBNAIL = 320  # pixels, longest side
+SNAPSHOT_SECONDS = 0.2  # how old the view of the cluster may be when a process decides to go on
+
+
+@lru_cache(maxsize=64)
+def _pipeline(text: str) -> filters.Pipeline:
+    return filters.parse_pipeline(json.loads(text))
+
+
+def perform(cluster: Cluster, order: WorkOrder) -> Outcome:
+    """One image through its pipeline; the result is stored before this returns. Never raises for a bad image."""
+    started = time.monotonic()
+
+    def ended(state: str, **what: Any) -> Outcome:
+        return Outcome(order.id, order.attempt, state, time.monotonic() - started, **what)
+
+    def failed(kind: str, detail: str, step: int | None = None) -> Outcome:
+        return ended("failed", error={"type": kind, "detail": detail, "step": step})
+
+    try:
+        data = cluster.store.get(order.sha256)
+        result = filters.apply(
+            data,
+            _pipeline(json.dumps(order.pipeline)),
+            format=order.format,
+            quality=order.quality,
+            thumbnail=THUMBNAIL,
+            limits=cluster.limits,
+        )
+        stored: dict[str, Any] = {
+            "sha256": cluster.store.put(result.data),
+            "bytes": len(result.data),
+            "width": result.width,
+            "height": result.height,
+            "format": result.format,
+        }
+        if result.thumbnail:
+            stored["thumbnail"] = cluster.store.put(result.thumbnail)
+            stored["thumbnail_format"] = "webp" if result.thumbnail.startswith(b"RIFF") else "jpeg"
+        return ended("done", result=stored)
+    except filters.FilterError as error:
+        return failed(error.type, error.detail, error.step)
+    except StoreError as error:
+        return failed("store", error.detail)
+    except ClusterError as error:
+        return failed("input-missing", error.detail)
+    except MemoryError:
+        return failed("out-of-memory", "the node has too little memory for this image and pipeline")
+    except Exception as error:
+        logger.exception("job %s failed in a way that nobody foresaw", order.id)
+        return failed("internal", f"unexpected {type(error).__name__}: {error}")
+
+
+class Lease:
+    """One message in the hands of this process."""
+
+    def __init__(self, cluster: Cluster, node: str, lease: str) -> None:
+        self._cluster = cluster
+        self._node = node
+        self._lease = lease
+        self._until = time.monotonic() + cluster.settings.lease_seconds
+
+    def run(self, attempts: dict[str, int]) -> dict[str, int]:
+        """Returns how many jobs ended in which state."""
+        ledger = self._cluster.ledger
+        counts: dict[str, int] = {}
+        orders: Sequence[WorkOrder] = ledger.claim(self._node, self._lease, attempts)
+        claimed = bool(orders)
+        while orders:
+            outcomes = []
+            for order in orders:
+                outcome = perform(self._cluster, order)
+                counts[outcome.state] = counts.get(outcome.state, 0) + 1
+                outcomes.append(outcome)
+            take, reason = self._appetite()
+            orders = ledger.commit(
+                self._node,
+                self._lease,
+                outcomes,
+                take=take,
+                budget=self._cluster.settings.chunk_seconds,
+                placement=reason,
+            )
+        if claimed:
+            dispatch(self._cluster)
+        return counts
+
+    def _appetite(self) -> tuple[int, dict[str, Any]]:
+        """How many jobs to take next, and the explanation: none once the lease is over, or where the policy would
+        rather have another node run them."""
+        if time.monotonic() >= self._until:
+            return 0, {}
+        snapshot = self._cluster.recent_snapshot(SNAPSHOT_SECONDS)
+        if not snapshot.backlog:
+            return 0, {}
+        # This process is about to be free: its message does not count against its own node.
+        state = snapshot.state
+        freed = tuple(
+            replace(node, running=max(0, node.running - 1)) if node.id == self._node else node for node in state.nodes
+        )
+        decision = placement.decide_in(snapshot, replace(state, nodes=freed), Job(""), need_room=True)
+        if decision.node != self._node:
+            return 0, {}
+        explained = decision.to_json(snapshot.now)
+        explained["reason"] = f"taken by a process of {self._node} that had just become free; {decision.why}"
+        return share(snapshot.backlog, snapshot.cores), explained

@@ -1,0 +1,395 @@
+"""The job ledger: what every job is, who holds it, and the only ways in which that changes.
+
+Each method that changes something is one atomic script in `cluster/lua`. A job is bound to a node under a *lease*
+(one Celery message); every binding raises its `attempt`, and a claim or commit that does not name the current
+attempt changes nothing. So whatever dies or is delivered twice, each job has exactly one committed result.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from cluster import keys
+from cluster.connection import Scripts, reported
+from cluster.errors import BacklogFull, Conflict, NotFound
+
+RANKS_PER_LANE = 20
+RANK_STEP = 10**12  # far above any sequence number, and exact in a double
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to be recorded: one stored image and what the ledger must know of it."""
+
+    name: str
+    input: Mapping[str, Any]  # sha256, bytes, width, height, format
+    cost: float  # predicted CPU seconds
+    peak_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOrder:
+    """What a worker process needs to run a job."""
+
+    id: str
+    attempt: int
+    sha256: str
+    pipeline: list[dict[str, Any]]
+    format: str | None
+    quality: int | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended: `state` is done or failed; `seconds` is how long it took."""
+
+    id: str
+    attempt: int
+    state: str
+    seconds: float
+    result: Mapping[str, Any] = field(default_factory=dict)
+    error: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The head of the backlog as the dispatcher sees it."""
+
+    id: str
+    cost: float
+    peak_bytes: float
+    avoid: str
+    alone: bool
+
+
+def new_id(prefix: str) -> str:
+    """An unguessable id: 128 random bits."""
+    return f"{prefix}{uuid.uuid4().hex}"
+
+
+def rank_base(interactive: bool, priority: int) -> int:
+    """Where in the backlog a job stands before its order of arrival: single images first, then by priority."""
+    lane = 0 if interactive else 1
+    return (lane * RANKS_PER_LANE + (9 - priority)) * RANK_STEP
+
+
+def _decoded(text: str | None) -> Any:
+    return json.loads(text) if text else None
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text else None
+
+
+def job_view(record: Mapping[str, str]) -> dict[str, Any]:
+    """A job as the API shows it, from its record."""
+    return {
+        "id": record["id"],
+        "batch": record["batch"],
+        "name": record["name"],
+        "state": record["state"],
+        "node": record["node"] or None,
+        "attempt": int(record["attempt"]),
+        "lost": int(record["lost"]),
+        "pipeline": json.loads(record["pipeline"]),
+        "format": record["format"] or None,
+        "quality": int(record["quality"]) if record["quality"] else None,
+        "priority": int(record["priority"]),
+        "input": json.loads(record["input"]),
+        "result": _public_result(_decoded(record.get("result"))),
+        "created_at": float(record["created_at"]),
+        "assigned_at": _number(record.get("assigned_at")),
+        "started_at": _number(record.get("started_at")),
+        "finished_at": _number(record.get("finished_at")),
+        "error": _decoded(record.get("error")),
+        "placement": _decoded(record.get("placement")),
+    }
+
+
+def _public_result(result: dict[str, Any] | None) -> dict[str, Any] | None:
+    if not result:
+        return None
+    return {name: result[name] for name in ("sha256", "bytes", "width", "height", "format")}
+
+
+class Ledger:
+    def __init__(self, client: redis.Redis, scripts: Scripts, *, max_lost: int = 3) -> None:
+        self._redis = client
+        self._scripts = scripts
+        self._max_lost = max_lost
+
+    # -- coming in ---------------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        pipeline: list[dict[str, Any]],
+        format: str | None,
+        quality: int | None,
+        priority: int,
+        submitter: str,
+        max_backlog: int,
+        batch: str | None = None,
+    ) -> tuple[str, list[str]]:
+        """Records the jobs as `queued` and puts them into the backlog; returns (batch id, job ids).
+
+        With `batch`, appends to that batch. Raises BacklogFull (nothing of that slice recorded), NotFound or
+        Conflict where the batch is unknown or has another pipeline or output.
+        """
+        output = {
+            "pipeline": json.dumps(pipeline),
+            "format": format or "",
+            "quality": "" if quality is None else str(quality),
+            "priority": str(priority),
+            "submitter": submitter,
+        }
+        if batch is not None:
+            self._check_batch(batch, output)
+        batch_id = batch or new_id("b")
+        base = rank_base(interactive=len(jobs) == 1 and batch is None, priority=priority)
+        ids = [new_id("j") for _ in jobs]
+        for start in range(0, len(jobs), 200):  # a slice is a few milliseconds of the server's time
+            slice_ids = ids[start : start + 200]
+            given = {
+                "batch": {"id": batch_id, "fields": output},
+                "jobs": [
+                    {
+                        "id": job_id,
+                        "rank_base": base,
+                        "fields": {
+                            **output,
+                            "name": job.name,
+                            "input": json.dumps(job.input),
+                            "cost": f"{job.cost:.6f}",
+                            "peak": f"{job.peak_bytes:.0f}",
+                        },
+                    }
+                    for job_id, job in zip(slice_ids, jobs[start:], strict=False)
+                ],
+            }
+            if self._scripts.run("submit", max_backlog, json.dumps(given)) == "FULL":
+                raise BacklogFull(
+                    f"the cluster already has as many waiting images as it may ({max_backlog}); try again later"
+                )
+        return batch_id, ids
+
+    def _check_batch(self, batch: str, output: Mapping[str, str]) -> None:
+        with reported():
+            record = self._redis.hgetall(keys.batch(batch))
+        if not record:
+            raise NotFound(f"there is no batch {batch!r}")
+        for name in ("pipeline", "format", "quality"):
+            if record.get(name, "") != output[name]:
+                raise Conflict(f"batch {batch} has another {name}; send these images as a batch of their own")
+
+    def head(self, count: int) -> list[Waiting]:
+        """The first jobs of the backlog, in the order in which they should run."""
+        with reported():
+            ids = self._redis.zrange(keys.BACKLOG, 0, count - 1)
+            pipe = self._redis.pipeline(transaction=False)
+            for job_id in ids:
+                pipe.hmget(keys.job(job_id), "cost", "peak", "avoid", "alone")
+            rows = pipe.execute()
+        return [
+            Waiting(job_id, float(cost or 0), float(peak or 0), avoid or "", alone == "1")
+            for job_id, (cost, peak, avoid, alone) in zip(ids, rows, strict=True)
+        ]
+
+    def waiting(self, job_ids: Sequence[str]) -> list[Waiting]:
+        """Those of the given jobs that wait in the backlog. Raises NotFound for one that was never recorded."""
+        with reported():
+            pipe = self._redis.pipeline(transaction=False)
+            for job_id in job_ids:
+                pipe.hmget(keys.job(job_id), "state", "cost", "peak", "avoid", "alone")
+            rows = pipe.execute()
+        found = []
+        for job_id, (state, cost, peak, avoid, alone) in zip(job_ids, rows, strict=True):
+            if state is None:
+                raise NotFound(f"there is no job {job_id!r}: record it first, with cluster.submit()")
+            if state == "queued":
+                found.append(Waiting(job_id, float(cost or 0), float(peak or 0), avoid or "", alone == "1"))
+        return found
+
+    # -- the life of a job -------------------------------------------------------------------------------------
+
+    def bind(
+        self, node: str, lease: str, job_ids: Sequence[str], placement: Mapping[str, Any], slots: float | None
+    ) -> dict[str, int] | str:
+        """Binds the jobs that still wait to `node`: {job: attempt}, or 'GONE', 'FULL' or 'NONE' and nothing done.
+
+        `slots` is how many messages the node may hold; None binds whether or not there is room.
+        """
+        answer = self._scripts.run("bind", node, lease, "" if slots is None else slots, json.dumps(placement), *job_ids)
+        if isinstance(answer, str):
+            return answer
+        return {job_id: int(attempt) for job_id, attempt in zip(answer[::2], answer[1::2], strict=True)}
+
+    def claim(self, node: str, lease: str, attempts: Mapping[str, int]) -> list[WorkOrder]:
+        """Makes the lease's jobs this process's own. Jobs whose attempt is no longer current are left out."""
+        flat = [str(part) for pair in attempts.items() for part in pair]
+        return [_order(row) for row in self._scripts.run("claim", node, lease, *flat)]
+
+    def commit(
+        self,
+        node: str,
+        lease: str,
+        outcomes: Sequence[Outcome],
+        *,
+        take: int = 0,
+        budget: float = 0.0,
+        placement: Mapping[str, Any] | None = None,
+    ) -> list[WorkOrder]:
+        """Records the outcomes and, in the same step, takes up to `take` jobs of `budget` predicted seconds.
+
+        An outcome of an attempt that is no longer current is dropped. Without further work the lease ends.
+        """
+        flat: list[str | float] = []
+        for outcome in outcomes:
+            flat += [
+                outcome.id,
+                outcome.attempt,
+                outcome.state,
+                f"{outcome.seconds:.6f}",
+                json.dumps(outcome.result) if outcome.result else "",
+                json.dumps(outcome.error) if outcome.error else "",
+            ]
+        _, orders = self._scripts.run("commit", node, lease, take, budget, json.dumps(placement or {}), *flat)
+        return [_order(row) for row in orders]
+
+    def give_back(self, node: str, reason: str, *, lost: bool, lease: str = "", most: int = 500) -> int:
+        """Jobs bound to `node` (or to one lease) go back to the front of the backlog; returns how many.
+
+        With `lost`, running jobs count a lost attempt, and too many of those end in quarantine. At most `most`
+        jobs a call: fewer than that means that all are back.
+        """
+        word = "rescued" if lost else "returned"
+        return int(self._scripts.run("release", node, lease, word, reason, "1" if lost else "0", self._max_lost, most))
+
+    def return_waiting(self, node: str) -> int:
+        """Jobs sent to `node` and not yet claimed go back to the backlog; running ones go on."""
+        return int(self._scripts.run("drain", node))
+
+    def overdue(self, node: str, seconds: float) -> list[tuple[str, dict[str, int]]]:
+        """Leases whose message seems to be lost, each with its jobs and attempts, to be published again."""
+        rows = self._scripts.run("overdue", node, seconds)
+        return [
+            (row[0], {job_id: int(attempt) for job_id, attempt in zip(row[1::2], row[2::2], strict=True)})
+            for row in rows
+        ]
+
+    def cancel(self, job_id: str) -> dict[str, Any]:
+        state = self._scripts.run("cancel", job_id)
+        return self._after("cancelled", ("queued", "assigned", "running"), job_id, state)
+
+    def retry(self, job_id: str) -> dict[str, Any]:
+        state = self._scripts.run("retry", job_id)
+        return self._after("tried again", ("failed", "quarantined", "cancelled"), job_id, state)
+
+    def _after(self, done: str, allowed: tuple[str, ...], job_id: str, state: str) -> dict[str, Any]:
+        if not state:
+            raise NotFound(f"there is no job {job_id!r}")
+        if state not in allowed:
+            raise Conflict(f"job {job_id} is {state}; only a {' or '.join(allowed)} job can be {done}")
+        return self.job(job_id)
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        with reported():
+            record = self._redis.hgetall(keys.job(job_id))
+        if not record:
+            raise NotFound(f"there is no job {job_id!r}")
+        return job_view(record)
+
+    def record(self, job_id: str) -> dict[str, str]:
+        with reported():
+            record = self._redis.hgetall(keys.job(job_id))
+        if not record:
+            raise NotFound(f"there is no job {job_id!r}")
+        return dict(record)
+
+    def timeline(self, job_id: str) -> list[dict[str, Any]]:
+        with reported():
+            return [json.loads(line) for line in self._redis.lrange(keys.timeline(job_id), 0, -1)]
+
+    def views(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:
+        with reported():
+            pipe = self._redis.pipeline(transaction=False)
+            for job_id in job_ids:
+                pipe.hgetall(keys.job(job_id))
+            return [job_view(record) for record in pipe.execute() if record]
+
+    def counts(self) -> dict[str, int]:
+        """Jobs by state."""
+        with reported():
+            pipe = self._redis.pipeline(transaction=False)
+            for state in keys.JOB_STATES:
+                pipe.zcard(keys.state(state))
+            return dict(zip(keys.JOB_STATES, pipe.execute(), strict=True))
+
+    def batch(self, batch_id: str) -> dict[str, Any]:
+        with reported():
+            record = self._redis.hgetall(keys.batch(batch_id))
+        if not record:
+            raise NotFound(f"there is no batch {batch_id!r}")
+        return batch_view(record)
+
+    def batches(self, batch_ids: Sequence[str]) -> list[dict[str, Any]]:
+        with reported():
+            pipe = self._redis.pipeline(transaction=False)
+            for batch_id in batch_ids:
+                pipe.hgetall(keys.batch(batch_id))
+            return [batch_view(record) for record in pipe.execute() if record]
+
+    def batch_ids(self, batch_id: str) -> list[str]:
+        with reported():
+            return list(self._redis.lrange(keys.batch_jobs(batch_id), 0, -1))
+
+    def finished_after(self, batch_id: str, after: int, count: int = 500) -> list[str]:
+        """Ids of the batch's finished jobs in order of finishing, from position `after`."""
+        with reported():
+            return list(self._redis.lrange(keys.batch_finished(batch_id), after, after + count - 1))
+
+    def page(self, state: str | None, before: int | None, count: int) -> list[tuple[str, int]]:
+        """Up to `count` (job id, order of arrival) pairs, newest first, older than `before`."""
+        key = keys.state(state) if state else keys.ALL_JOBS
+        upper = f"({before}" if before is not None else "+inf"
+        with reported():
+            rows = self._redis.zrevrangebyscore(key, upper, "-inf", start=0, num=count, withscores=True)
+        return [(job_id, int(score)) for job_id, score in rows]
+
+
+def batch_view(record: Mapping[str, str]) -> dict[str, Any]:
+    counts = {state: int(record.get(state) or 0) for state in keys.JOB_STATES}
+    total = int(record["total"])
+    finished = sum(counts[state] for state in keys.FINISHED)
+    return {
+        "id": record["id"],
+        "created_at": float(record["created_at"]),
+        "total": total,
+        "finished": finished,
+        "state": "finished" if finished == total else "running",
+        "counts": counts,
+        "pipeline": json.loads(record["pipeline"]),
+    }
+
+
+def _order(row: Sequence[str]) -> WorkOrder:
+    job_id, attempt, image, pipeline, output_format, quality, name = row
+    return WorkOrder(
+        job_id,
+        int(attempt),
+        json.loads(image)["sha256"],
+        json.loads(pipeline),
+        output_format or None,
+        int(quality) if quality else None,
+        name,
+    )

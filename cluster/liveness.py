@@ -1,0 +1,124 @@
+"""The image worker's own sign of life, from its main process.
+
+A monitor goes on reporting after the image worker beside it has died, so the worker renews a key of its own. It is a
+*consumer* boot step: Celery clears its timers when the connection is lost, and starts these steps anew afterwards.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from typing import Any, ClassVar
+
+from celery import signals
+from celery.worker import state
+
+from cluster import metrics, runtime
+from cluster.errors import ClusterError
+from cluster.message import node_of_queue
+from cluster.network import local_address
+from cluster.version import __version__
+
+logger = logging.getLogger(__name__)
+
+EVERY = 1.0  # seconds; the key lives for three
+
+
+class Liveness:
+    """Registers the nodes whose queues this worker consumes, then renews their keys until it stops."""
+
+    _registered: ClassVar[set[str]] = set()  # once per process: a reconnect is no new start
+
+    def __init__(self, consumer: Any) -> None:
+        self._consumer = consumer
+        self._timer: Any = None
+        self._nodes: list[str] = []
+        self._stopping = False
+        self._gone = False
+        signals.worker_shutdown.connect(self._goodbye)
+
+    def start(self) -> None:
+        queues = self._consumer.app.amqp.queues.consume_from
+        self._nodes = [node for queue in queues if (node := node_of_queue(queue))]
+        if not self._nodes:
+            return  # a monitor, or a worker of somebody else's queues
+        try:
+            for node in self._nodes:
+                self._register(node)
+            self._beat()
+        except ClusterError as error:
+            logger.warning("cannot register yet: %s", error)
+        self._timer = self._consumer.timer.call_repeatedly(EVERY, self._beat)
+
+    def _register(self, node: str) -> None:
+        cluster = runtime.current()
+        if node not in self._registered:
+            # Whatever the ledger still believes to be here belonged to an earlier life of this node.
+            cluster.ledger.give_back(node, "the node was started anew", lost=True)
+        cpus = metrics.usable_cpus()
+        concurrency = int(self._consumer.controller.concurrency or len(cpus))
+        cluster.registry.register(
+            node,
+            {
+                "host": socket.gethostname(),
+                "ip": local_address(),
+                "port": 0,
+                "cores": concurrency,
+                "concurrency": concurrency,
+                "cpus": cpus,
+                "pid": os.getpid(),
+                "speed": 1.0,
+                "interval": cluster.settings.sample_interval,
+                "version": __version__,
+            },
+        )
+        self._registered.add(node)
+
+    def _beat(self) -> None:
+        try:
+            cluster = runtime.current()
+            for node in self._nodes:
+                sampled_at = cluster.registry.keep_alive(node)
+                if node not in self._registered:
+                    self._register(node)
+                # Where no monitor runs, the worker measures itself.
+                if cluster.registry.clock() - sampled_at > 2.0 * cluster.settings.sample_interval:
+                    metrics.write_samples(cluster, (node,))
+        except ClusterError as error:
+            logger.warning("no sign of life could be given: %s", error)
+
+    def stop(self) -> None:
+        """Connection lost, or Ctrl-C and SIGTERM: then the pool still finishes what it has in hand."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if state.should_stop is not None and state.should_stop is not False:
+            self._last_orders()
+
+    def _last_orders(self) -> None:
+        """No new work for this node; what waits here goes back at once."""
+        if self._stopping or not self._nodes:
+            return
+        self._stopping = True
+        try:
+            cluster = runtime.current()
+            for node in self._nodes:
+                cluster.registry.stop(node)
+                cluster.ledger.return_waiting(node)
+            cluster.dispatch()
+        except ClusterError as error:
+            logger.warning("could not say goodbye: %s", error)
+
+    def _goodbye(self, **_: object) -> None:
+        """After the last task: whatever is still bound here goes back."""
+        if not self._stopping:
+            return
+        try:
+            cluster = runtime.current()
+            for node in self._nodes:
+                cluster.ledger.give_back(node, "the node was stopped", lost=False)
+                cluster.registry.gone(node)
+            cluster.dispatch()
+        except ClusterError as error:
+            logger.warning("could not hand back what was left: %s", error)

@@ -1,0 +1,63 @@
+-- Put in front of every script. Time is the server's own, so that no PC's wrong clock matters.
+local function clock()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) + tonumber(t[2]) / 1e6
+end
+local now = clock()
+local stamp = string.format('%.6f', now)
+
+local function emit(...)
+  redis.call('XADD', 'events', 'MAXLEN', '~', 10000, '*', 'at', stamp, ...)
+end
+
+-- One change of a job's state: record, indexes, batch counts, timeline and event together.
+local function transition(id, to, word, detail)
+  local key = 'job:' .. id
+  local old = redis.call('HMGET', key, 'state', 'batch', 'seq', 'node', 'attempt', 'name')
+  local from, batch, seq, node, attempt = old[1], old[2], old[3], old[4] or '', old[5] or '0'
+  redis.call('HSET', key, 'state', to)
+  redis.call('ZREM', 'jobs:' .. from, id)
+  redis.call('ZADD', 'jobs:' .. to, seq, id)
+  redis.call('HINCRBY', 'batch:' .. batch, from, -1)
+  redis.call('HINCRBY', 'batch:' .. batch, to, 1)
+  redis.call('RPUSH', key .. ':timeline', cjson.encode({
+    at = now, event = word, node = node, attempt = tonumber(attempt), detail = detail or ''}))
+  emit('type', 'job', 'job', id, 'batch', batch, 'state', to, 'node', node, 'attempt', attempt,
+    'name', old[6] or '')
+  if to == 'done' or to == 'failed' or to == 'cancelled' or to == 'quarantined' then
+    redis.call('HSET', key, 'finished_at', stamp)
+    redis.call('RPUSH', 'batch:' .. batch .. ':finished', id)
+  end
+end
+
+-- Takes a job off the node and the lease that held it.
+local function unbind(id)
+  local held = redis.call('HMGET', 'job:' .. id, 'node', 'lease')
+  if held[1] and held[1] ~= '' then redis.call('HDEL', 'worker:' .. held[1] .. ':jobs', id) end
+  if held[2] and held[2] ~= '' then redis.call('SREM', 'lease:' .. held[2], id) end
+  redis.call('HSET', 'job:' .. id, 'lease', '')
+end
+
+-- Back to its old place in the backlog, which is near the front.
+local function requeue(id, word, detail)
+  unbind(id)
+  transition(id, 'queued', word, detail)
+  redis.call('HSET', 'job:' .. id, 'node', '')
+  redis.call('ZADD', 'backlog', redis.call('HGET', 'job:' .. id, 'rank'), id)
+end
+
+local function bind(id, node, lease, placement)
+  local key = 'job:' .. id
+  local attempt = redis.call('HINCRBY', key, 'attempt', 1)
+  redis.call('ZREM', 'backlog', id)
+  redis.call('HSET', key, 'node', node, 'lease', lease, 'assigned_at', stamp, 'placement', placement)
+  redis.call('HSET', 'worker:' .. node .. ':jobs', id, lease)
+  redis.call('SADD', 'lease:' .. lease, id)
+  redis.call('EXPIRE', 'lease:' .. lease, 86400)
+  return attempt
+end
+
+-- What a worker process needs to run a job.
+local function work_order(id)
+  return redis.call('HMGET', 'job:' .. id, 'id', 'attempt', 'input', 'pipeline', 'format', 'quality', 'name')
+end

@@ -1,0 +1,29 @@
+-- ARGV: limit of the backlog, JSON {batch={id,fields}, jobs=[{id,rank_base,fields}]}. Appends where the batch exists.
+local limit = tonumber(ARGV[1])
+local given = cjson.decode(ARGV[2])
+if redis.call('ZCARD', 'backlog') + #given.jobs > limit then return 'FULL' end
+local batch = given.batch.id
+local key = 'batch:' .. batch
+if redis.call('EXISTS', key) == 0 then
+  redis.call('HSET', key, 'id', batch, 'created_at', stamp, 'total', 0)
+  for name, value in pairs(given.batch.fields) do redis.call('HSET', key, name, value) end
+end
+for _, job in ipairs(given.jobs) do
+  local seq = redis.call('INCR', 'jobs:sequence')
+  local record = 'job:' .. job.id
+  local rank = string.format('%.0f', job.rank_base + seq)
+  redis.call('HSET', record, 'id', job.id, 'batch', batch, 'state', 'queued', 'attempt', 0, 'lost', 0,
+    'node', '', 'lease', '', 'created_at', stamp, 'seq', seq, 'rank', rank)
+  for name, value in pairs(job.fields) do redis.call('HSET', record, name, value) end
+  redis.call('ZADD', 'jobs:all', seq, job.id)
+  redis.call('ZADD', 'jobs:queued', seq, job.id)
+  redis.call('ZADD', 'backlog', rank, job.id)
+  redis.call('RPUSH', key .. ':jobs', job.id)
+  redis.call('HINCRBY', key, 'total', 1)
+  redis.call('HINCRBY', key, 'queued', 1)
+  redis.call('RPUSH', record .. ':timeline', cjson.encode({
+    at = now, event = 'queued', node = '', attempt = 0, detail = ''}))
+  emit('type', 'job', 'job', job.id, 'batch', batch, 'state', 'queued', 'node', '', 'attempt', 0,
+    'name', job.fields.name)
+end
+return 'OK'

@@ -1,0 +1,256 @@
+"""The nodes: what they report, which of them live, and the view of them that the policies get."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from cluster import keys
+from cluster.connection import Scripts, reported
+from cluster.errors import Conflict, UnknownNode
+from cluster.scheduling import Node, State
+
+STALE = 3.0  # seconds, or as many sampling intervals if that is longer
+OFFLINE = 5.0
+ALIVE_MS = 3000
+FAREWELL = 60  # seconds
+MODES = ("active", "paused", "draining")
+
+_FIELDS = (
+    "worker_id kind mode cpu_usage memory_usage disk_usage network_usage own_cpu cumulo_cpu network_bytes "
+    "memory_free cores concurrency speed host ip port load per_core tasks_processed last_heartbeat interval version"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One node as Redis has it at the moment `now` (epoch seconds, the server's)."""
+
+    id: str
+    waiting: int
+    running: int
+    alive: bool
+    active: bool
+    now: float
+    fields: Mapping[str, str]
+
+    def number(self, name: str, default: float = 0.0) -> float:
+        try:
+            value = float(self.fields.get(name) or default)
+        except ValueError:
+            return default
+        return value if value == value and abs(value) != float("inf") else default
+
+    @property
+    def age(self) -> float:
+        return max(0.0, self.now - self.number("last_heartbeat"))
+
+    @property
+    def patience(self) -> float:
+        """A slow sampler is not a dead one: limits are at least that many of its own intervals."""
+        return max(1.0, self.number("interval", 1.0))
+
+    @property
+    def state(self) -> str:
+        watched = self.fields.get("kind") == "watched"
+        if self.age > OFFLINE * self.patience or self.fields.get("mode") == "stopped":
+            return "offline"
+        if not watched and (not self.active or not self.alive):
+            return "offline"
+        if self.age > STALE * self.patience:
+            return "stale"
+        mode = self.fields.get("mode") or "active"
+        return "live" if mode == "active" else mode
+
+    def view(self) -> dict[str, Any]:
+        """The node as the API shows it."""
+        fields = self.fields
+        return {
+            "worker_id": self.id,
+            "state": self.state,
+            "kind": fields.get("kind") or "celery",
+            "cpu_usage": self.number("cpu_usage"),
+            "memory_usage": self.number("memory_usage"),
+            "disk_usage": self.number("disk_usage"),
+            "network_usage": self.number("network_usage"),
+            "own_cpu": self.number("own_cpu"),
+            "network_bytes": self.number("network_bytes"),
+            "cores": self.number("cores"),
+            "concurrency": int(self.number("concurrency")),
+            "speed": self.number("speed", 1.0),
+            "host": fields.get("host") or "",
+            "ip": fields.get("ip") or "",
+            "port": int(self.number("port")),
+            "load": self.number("load"),
+            "per_core": json.loads(fields.get("per_core") or "[]"),
+            "tasks_processed": int(self.number("tasks_processed")),
+            "running": self.running,
+            "waiting": self.waiting,
+            "last_heartbeat": self.number("last_heartbeat"),
+            "age": round(self.age, 3),
+            "version": fields.get("version") or "",
+        }
+
+    def for_policy(self) -> Node:
+        """The node as the policies see it; figures out of range are brought into it."""
+        return Node(
+            id=self.id,
+            cores=max(0.0, min(self.number("cores"), 1024.0)) if self.fields.get("kind") == "celery" else 0.0,
+            state=self.state if self.fields.get("kind") == "celery" else "only watched",
+            cpu=_share(self.number("cpu_usage")),
+            own=_share(self.number("cumulo_cpu", self.number("own_cpu"))),
+            speed=min(max(self.number("speed", 1.0), 0.05), 20.0),
+            running=self.running,
+            waiting=self.waiting,
+            sampled_at=self.number("last_heartbeat"),
+            memory_free=self.number("memory_free", 1e18),
+            memory=_share(self.number("memory_usage")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that one placement needs, read in one step."""
+
+    now: float
+    backlog: int
+    policy: str
+    turn: int
+    rows: tuple[Row, ...]
+
+    @property
+    def state(self) -> State:
+        return State(tuple(row.for_policy() for row in self.rows), self.backlog, self.turn)
+
+    @property
+    def cores(self) -> float:
+        """Cores of the nodes that work."""
+        return sum(node.cores for node in self.state.nodes if node.state == "live")
+
+
+def _share(percent: float) -> float:
+    return min(max(percent, 0.0), 100.0) / 100.0
+
+
+class Nodes:
+    def __init__(self, client: redis.Redis, scripts: Scripts) -> None:
+        self._redis = client
+        self._scripts = scripts
+
+    def snapshot(self, *, all_known: bool = False) -> Snapshot:
+        """The active nodes (or every known one) with their messages in flight, by name."""
+        which = keys.KNOWN if all_known else keys.ACTIVE
+        now, backlog, policy, turn, rows = self._scripts.run("snapshot", which, *_FIELDS)
+        return Snapshot(
+            float(now),
+            int(backlog),
+            policy,
+            int(turn),
+            tuple(
+                sorted(
+                    (
+                        Row(
+                            row[0],
+                            int(row[1]),
+                            int(row[2]),
+                            bool(row[3]),
+                            bool(row[4]),
+                            float(now),
+                            dict(zip(_FIELDS, row[5:], strict=True)),
+                        )
+                        for row in rows
+                    ),
+                    key=lambda row: row.id,
+                )
+            ),
+        )
+
+    def row(self, node: str) -> Row:
+        for row in self.snapshot(all_known=True).rows:
+            if row.id == node:
+                return row
+        raise UnknownNode(f"there is no node {node!r}")
+
+    def sample(self, node: str, fields: Mapping[str, object], point: str = "") -> float:
+        """Writes a sample; the time is the server's. `point` is its line in the history, without the time."""
+        flat = [str(part) for pair in fields.items() for part in pair]
+        return float(self._scripts.run("sample", node, point, *flat))
+
+    def register(self, node: str, fields: Mapping[str, object]) -> None:
+        """A worker of this node has started. A node that was stopped works again; paused stays paused."""
+        with reported():
+            self.keep_alive(node)
+            if self._redis.hget(keys.worker(node), "mode") in (None, "stopped"):
+                self._redis.hset(keys.worker(node), "mode", "active")
+        self.sample(node, {"worker_id": node, "kind": "celery", **fields})
+
+    def process_of(self, node: str) -> tuple[int, list[int]] | None:
+        """(pid, cores) of the node's image worker, None before it has registered."""
+        with reported():
+            pid, cpus = self._redis.hmget(keys.worker(node), "pid", "cpus")
+        return (int(pid), json.loads(cpus)) if pid and cpus else None
+
+    def keep_alive(self, node: str) -> float:
+        """Renews the liveness key; returns the epoch seconds of the node's last sample, 0 if none."""
+        with reported():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.set(keys.alive(node), "1", px=ALIVE_MS)
+            pipe.hget(keys.worker(node), "last_heartbeat")
+            return float(pipe.execute()[1] or 0)
+
+    def clock(self) -> float:
+        """The server's time, epoch seconds."""
+        with reported():
+            seconds, micros = self._redis.time()
+        return float(seconds) + float(micros) / 1e6
+
+    def stop(self, node: str) -> None:
+        """The node says goodbye: it gets nothing more and shows as offline at once.
+
+        It may finish what it has in hand for a minute; after that its jobs are given to others.
+        """
+        self._scripts.run("mode", node, "stopped", "stopped")
+        with reported():
+            self._redis.set(keys.alive(node), "1", ex=FAREWELL)
+            self._redis.srem(keys.ACTIVE, node)
+
+    def gone(self, node: str) -> None:
+        """The last process of a stopped node has ended."""
+        with reported():
+            self._redis.delete(keys.alive(node))
+
+    def mark_offline(self, node: str, why: str, *, patience: float = 1.0) -> bool:
+        """Takes the node off the active set if it still looks dead; True if it went."""
+        return bool(self._scripts.run("offline", node, OFFLINE * patience, why))
+
+    def set_mode(self, node: str, mode: str) -> None:
+        row = self.row(node)
+        if row.fields.get("kind") == "watched":
+            raise Conflict(f"node {node} is only watched: it never gets work")
+        if row.fields.get("mode") == "stopped":
+            raise Conflict(f"node {node} is offline; start it first")
+        self._scripts.run("mode", node, mode, "live" if mode == "active" else mode)
+
+    def forget(self, node: str) -> None:
+        answer = int(self._scripts.run("forget", node))
+        if answer < 0:
+            raise UnknownNode(f"there is no node {node!r}")
+        if answer == 0:
+            raise Conflict(f"node {node} is not offline; stop it first")
+
+    def history(self, node: str, seconds: int) -> list[dict[str, float]]:
+        """Samples of the last `seconds` (10 minutes at most), oldest first; percent."""
+        self.row(node)
+        with reported():
+            lines = self._redis.lrange(keys.history(node), 0, 599)
+        now = self.clock()
+        points = []
+        for line in reversed(lines):
+            t, cpu, memory, disk, network = json.loads(line)
+            if t >= now - seconds:
+                points.append({"t": t, "cpu": cpu, "memory": memory, "disk": disk, "network": network})
+        return points

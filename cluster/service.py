@@ -1,0 +1,409 @@
+"""`Cluster`: what the web app, the command line, the tasks and other programs use. Everything else is behind it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import filters
+from cluster import intake, keys, placement
+from cluster.connection import Scripts, connect, reported
+from cluster.dispatch import dispatch
+from cluster.errors import Conflict, NoLiveNode, NotFound, StoreError, UnknownNode, UnknownPolicy
+from cluster.intake import Upload
+from cluster.ledger import Ledger, NewJob
+from cluster.nodes import MODES, Nodes, Snapshot
+from cluster.placement import Placer
+from cluster.scheduling import HOLD, POLICIES, Job
+from cluster.settings import Settings
+from cluster.storage import FolderStore, Store, WebStore, nothing_to_check
+
+BLOBS = "blobs"
+PAGE_SCAN = 2000  # records that one listing looks through at most
+REPORT_FIELDS = (
+    "worker_id ip port cpu_usage memory_usage disk_usage network_usage tasks_processed last_heartbeat"
+).split()
+
+
+class Cluster:
+    """The cluster as one object: thread-safe, one per process, connects when first used.
+
+    Every method raises ClusterUnavailable when Redis does not answer. `patient` is for processes that hold
+    finished work: they go on trying for minutes. `home` is for the web app: its PC's data folder is the store.
+    """
+
+    def __init__(self, settings: Settings, *, patient: bool = False, home: bool = False) -> None:
+        self.settings = settings
+        self.limits = filters.Limits(
+            max_bytes=settings.max_upload_bytes,
+            max_pixels=settings.max_pixels,
+            max_frames=settings.max_frames,
+            max_steps=settings.max_steps,
+        )
+        self.redis = connect(settings.redis_url, patient=patient)
+        scripts = Scripts(self.redis)
+        self._scripts = scripts
+        self.ledger = Ledger(self.redis, scripts, max_lost=settings.max_lost)
+        self.registry = Nodes(self.redis, scripts)
+        self.placer = Placer(self.ledger, self.registry)
+        self._recent: tuple[float, Snapshot] | None = None
+        self._home = home
+
+    def ping(self) -> None:
+        """Raises ClusterUnavailable. The web app's ping also tells the nodes where the images lie."""
+        with reported():
+            self.redis.ping()
+        if self._home:
+            self._announce(self.home_store)
+
+    # -- storage -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def home_store(self) -> FolderStore:
+        """The store that this process keeps for the cluster, announced to the nodes at its first use."""
+        given = self.settings.store
+        folder = FolderStore(Path(given) if given else self.settings.data.absolute() / BLOBS)
+        self._announce(folder)
+        return folder
+
+    def _announce(self, folder: FolderStore) -> None:
+        home = {
+            "store_path": str(folder.root),
+            "store_id": folder.identity(),
+            "web_url": self.settings.web_url,
+        }
+        with reported():
+            self.redis.hset(keys.CLUSTER, mapping=home)
+            self.redis.hsetnx(keys.CLUSTER, "node_token", secrets.token_urlsafe(32))
+
+    @cached_property
+    def store(self) -> Store:
+        """The cluster's store as this process reaches it: the same folder, or the web app's blob route."""
+        if self._home:
+            return self.home_store
+        place = self.settings.store
+        with reported():
+            home = self.redis.hgetall(keys.CLUSTER)
+        if place and not place.startswith(("http://", "https://")):
+            return FolderStore(Path(place))
+        if not place:
+            if not home:
+                raise StoreError("the cluster has no store yet: start the web app first (`cumulo up`)")
+            folder = FolderStore(Path(home["store_path"]))
+            if folder.root.is_dir() and folder.identity() == home["store_id"]:
+                return folder
+            place = home["web_url"]
+            if not place:
+                raise StoreError(
+                    f"the images lie in {home['store_path']} on another PC: start the web app there with "
+                    "`--host 0.0.0.0`, or set CUMULO_STORE to its address"
+                )
+        return WebStore(place, home.get("node_token", ""))
+
+    def node_token(self) -> str:
+        """The token that opens the blob route and nothing else."""
+        with reported():
+            return cast(str, self.redis.hget(keys.CLUSTER, "node_token") or "")
+
+    def blob_path(self, sha256: str) -> Path:
+        path = self.home_store.path(sha256)
+        if not path.is_file():
+            raise NotFound(f"there is no stored image {sha256[:12]}")
+        return path
+
+    def open_blob(self, sha256: str) -> BinaryIO:
+        return self.home_store.open(sha256)
+
+    def store_blob(self, sha256: str, stream: BinaryIO) -> None:
+        """Stores what a node sends. Raises Conflict if the content does not have the hash it claims."""
+        found, _, _ = self.home_store.add(stream, 8 * self.settings.max_upload_bytes, nothing_to_check)
+        if found != sha256:
+            raise Conflict(f"the content has SHA-256 {found}, not {sha256}")
+
+    # -- jobs --------------------------------------------------------------------------------------------------
+
+    def receive(self, stream: BinaryIO, name: str) -> Upload:
+        """Checks and stores one image file; see `cluster.intake.receive`."""
+        return intake.receive(self.store, self.limits, stream, name)
+
+    def submit(
+        self,
+        uploads: Sequence[Upload],
+        pipeline: filters.Pipeline,
+        *,
+        format: str | None = None,
+        quality: int | None = None,
+        priority: int = 0,
+        submitter: str = "",
+        batch: str | None = None,
+    ) -> dict[str, Any]:
+        """Records one job per image and sends what finds room: {"batch": id, "jobs": [job, ...]}.
+
+        `format` None keeps each input's own; `priority` goes from -9 to 9, higher first. With `batch` the jobs are
+        appended to an earlier batch of the same pipeline and output. Raises NoLiveNode, BacklogFull, Conflict,
+        NotFound.
+        """
+        if not any(node.state == "live" and node.cores for node in self.registry.snapshot().state.nodes):
+            raise NoLiveNode("no live node: start one with `cumulo worker`, or resume a paused one")
+        jobs = [
+            NewJob(
+                upload.name,
+                upload.to_json(),
+                filters.estimate_seconds(pipeline, upload.header.megapixels),
+                upload.peak_bytes,
+            )
+            for upload in uploads
+        ]
+        batch_id, ids = self.ledger.submit(
+            jobs,
+            pipeline=pipeline.to_json(),
+            format=format,
+            quality=quality,
+            priority=priority,
+            submitter=submitter,
+            max_backlog=self.settings.max_backlog,
+            batch=batch,
+        )
+        dispatch(self)
+        return {"batch": batch_id, "jobs": self.ledger.views(ids)}
+
+    def dispatch(self) -> int:
+        """Sends what waits to nodes that have room; returns how many messages."""
+        return dispatch(self)
+
+    def recent_snapshot(self, seconds: float) -> Snapshot:
+        """A snapshot that may be that old: for decisions many times a second in one process."""
+        now = time.monotonic()
+        if self._recent is None or now - self._recent[0] > seconds:
+            self._recent = now, self.registry.snapshot()
+        return self._recent[1]
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        return {**self.ledger.job(job_id), "timeline": self.ledger.timeline(job_id)}
+
+    def job_blob(self, job_id: str, which: str) -> dict[str, Any]:
+        """Where a job's `input`, `result` or `thumbnail` is: {"sha256", "format"}. Raises Conflict if not there yet."""
+        record = self.ledger.record(job_id)
+        if which == "input":
+            found = json.loads(record["input"])
+        else:
+            found = json.loads(record.get("result") or "{}")
+            if which == "thumbnail" and found:
+                found = {"sha256": found.get("thumbnail"), "format": found.get("thumbnail_format")}
+        if not found.get("sha256"):
+            raise Conflict(f"job {job_id} is {record['state']}: it has no {which}")
+        return {"sha256": found["sha256"], "format": found["format"]}
+
+    def jobs(
+        self,
+        *,
+        state: str | None = None,
+        node: str | None = None,
+        filter: str | None = None,
+        q: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> dict[str, Any]:
+        """Jobs, newest first: {"items", "next"}; `q` is a part of the file name, `cursor` a former `next`."""
+        before = int(cursor) if cursor else None
+        items: list[dict[str, Any]] = []
+        for _ in range(PAGE_SCAN // 100):
+            rows = self.ledger.page(state, before, 100)
+            for view, (_, seq) in zip(self.ledger.views([job_id for job_id, _ in rows]), rows, strict=False):
+                before = seq
+                if (
+                    (node is None or view["node"] == node)
+                    and (filter is None or any(step["filter"] == filter for step in view["pipeline"]))
+                    and (not q or q.lower() in view["name"].lower())
+                ):
+                    items.append(view)
+                    if len(items) == limit:
+                        return {"items": items, "next": str(before)}
+            if len(rows) < 100:
+                return {"items": items, "next": None}
+        return {"items": items, "next": str(before)}
+
+    def retry(self, job_id: str) -> dict[str, Any]:
+        self.ledger.retry(job_id)
+        dispatch(self)
+        return self.ledger.job(job_id)
+
+    def cancel(self, job_id: str) -> dict[str, Any]:
+        view = self.ledger.cancel(job_id)
+        dispatch(self)
+        return view
+
+    def batch(self, batch_id: str, after: int | None = None) -> dict[str, Any]:
+        """A batch; with `after` also its jobs in order of finishing from that position on."""
+        view = self.ledger.batch(batch_id)
+        if after is not None:
+            ids = self.ledger.finished_after(batch_id, after)
+            view["results"] = self.ledger.views(ids)
+            view["next_after"] = after + len(ids)
+        return view
+
+    def batches(self, batch_ids: Sequence[str]) -> list[dict[str, Any]]:
+        return self.ledger.batches(batch_ids)
+
+    def batch_jobs(self, batch_id: str) -> Iterator[dict[str, Any]]:
+        """Every job of the batch in order of submission."""
+        self.ledger.batch(batch_id)
+        ids = self.ledger.batch_ids(batch_id)
+        for start in range(0, len(ids), 200):
+            yield from self.ledger.views(ids[start : start + 200])
+
+    # -- nodes and policy --------------------------------------------------------------------------------------
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """Every known node, by name."""
+        return [row.view() for row in self.registry.snapshot(all_known=True).rows]
+
+    def node(self, node: str) -> dict[str, Any]:
+        return self.registry.row(node).view()
+
+    def forget_node(self, node: str) -> None:
+        row = self.registry.row(node)
+        if row.state != "offline":
+            raise Conflict(f"node {node} is {row.state}; only an offline node can be forgotten")
+        self.ledger.give_back(node, f"node {node} was forgotten", lost=True)
+        with reported():
+            self.redis.srem(keys.ACTIVE, node)
+        self.registry.forget(node)
+
+    def set_node_mode(self, node: str, mode: str) -> dict[str, Any]:
+        """`active`, `paused` (no new work) or `draining` (waiting jobs go back to the backlog as well)."""
+        if mode not in MODES:
+            raise ValueError(f"no mode {mode!r}")
+        self.registry.set_mode(node, mode)
+        if mode == "draining":
+            self.ledger.return_waiting(node)
+        dispatch(self)
+        return self.node(node)
+
+    def node_history(self, node: str, seconds: int) -> list[dict[str, float]]:
+        return self.registry.history(node, seconds)
+
+    def policy(self) -> dict[str, Any]:
+        return {
+            "policy": placement.policy_of(self.registry.snapshot()),
+            "available": [{"name": policy.name, "description": policy.description} for policy in POLICIES.values()],
+        }
+
+    def set_policy(self, name: str) -> dict[str, Any]:
+        if name not in POLICIES:
+            raise UnknownPolicy(f"there is no policy {name!r}; there are {', '.join(POLICIES)}")
+        self._scripts.run("policy", name)
+        return self.policy()
+
+    def lead(self, candidate: str, milliseconds: int) -> bool:
+        """Takes or renews the leader lease; True if `candidate` holds it now."""
+        return bool(self._scripts.run("lead", candidate, milliseconds))
+
+    # -- what is going on --------------------------------------------------------------------------------------
+
+    def summary(self) -> dict[str, Any]:
+        snapshot = self.registry.snapshot(all_known=True)
+        states: dict[str, int] = {}
+        for row in snapshot.rows:
+            states[row.state] = states.get(row.state, 0) + 1
+        bucket = int(snapshot.now // 10)
+        with reported():
+            pipe = self.redis.pipeline(transaction=False)
+            pipe.mget([keys.done_bucket(bucket - back) for back in range(6)])
+            pipe.zrange(keys.state("queued"), 0, 0)
+            done, oldest = pipe.execute()
+            created = self.redis.hget(keys.job(oldest[0]), "created_at") if oldest else None
+        return {
+            "backlog": snapshot.backlog,
+            "oldest_age": max(0.0, snapshot.now - float(created)) if created else None,
+            "counts": self.ledger.counts(),
+            "images_per_minute": sum(int(count or 0) for count in done),
+            "policy": placement.policy_of(snapshot),
+            "nodes": states,
+        }
+
+    def events(self, after: str = "$", block_ms: int = 0, count: int = 500) -> list[tuple[str, dict[str, str]]]:
+        """Events after the stream id `after`; waits up to `block_ms` for the first (0: does not wait)."""
+        with reported():
+            answer = self.redis.xread({keys.EVENTS: after}, count=count, block=block_ms or None)
+        return [(event_id, fields) for _, rows in answer for event_id, fields in rows] if answer else []
+
+    def last_event(self) -> str:
+        """The id of the newest event, to go on from."""
+        with reported():
+            rows = self.redis.xrevrange(keys.EVENTS, count=1)
+        return rows[0][0] if rows else "0-0"
+
+    def recent_events(self, limit: int = 100) -> list[dict[str, Any]]:
+        """The last events of nodes and policy, newest first."""
+        found = []
+        with reported():
+            for event_id, fields in self.redis.xrevrange(keys.EVENTS, count=5000):
+                if fields.get("type") != "job":
+                    found.append({"id": event_id, **fields, "at": float(fields["at"])})
+                    if len(found) == limit:
+                        break
+        return found
+
+    # -- the original report's routes --------------------------------------------------------------------------
+
+    def report_workers(self) -> list[dict[str, str]]:
+        """The active workers' hashes under the report's field names; values are strings, as Redis has them."""
+        return [self._report_fields(row.id, row.fields) for row in self.registry.snapshot().rows]
+
+    def report_worker(self, node: str) -> dict[str, str]:
+        return self._report_fields(node, self.registry.row(node).fields)
+
+    @staticmethod
+    def _report_fields(node: str, fields: Mapping[str, str]) -> dict[str, str]:
+        return {"worker_id": node, **{name: fields.get(name) or "0" for name in REPORT_FIELDS[1:]}}
+
+    def report_favourite(self) -> dict[str, str]:
+        """The node that the policy would choose now. Raises NoLiveNode."""
+        snapshot = self.registry.snapshot()
+        decision = placement.decide_in(snapshot, snapshot.state, Job(""), need_room=False)
+        if decision.node is HOLD:
+            raise NoLiveNode("No active workers")
+        return self.report_worker(decision.node)
+
+    def register_watched(self, worker_id: str, ip: str, port: int) -> None:
+        """A machine that is only watched: it shows on the dashboard and never gets work. Its metrics start at zero."""
+        self._refuse_celery(worker_id)
+        zero = dict.fromkeys(("cpu_usage", "memory_usage", "disk_usage", "network_usage"), 0)
+        self.registry.sample(worker_id, {"worker_id": worker_id, "kind": "watched", "ip": ip, "port": port, **zero})
+
+    def watched_heartbeat(self, worker_id: str, metrics: Mapping[str, float]) -> None:
+        """Raises UnknownNode for a machine that never registered."""
+        with reported():
+            kind = self.redis.hget(keys.worker(worker_id), "kind")
+        if kind is None:
+            raise UnknownNode("Worker not registered")
+        self._refuse_celery(worker_id)
+        self.registry.sample(worker_id, metrics)
+
+    def _refuse_celery(self, worker_id: str) -> None:
+        with reported():
+            kind = self.redis.hget(keys.worker(worker_id), "kind")
+        if kind == "celery":
+            raise Conflict(f"{worker_id} is a Celery node, which reports by itself")
+
+
+def submit(files: Sequence[str | Path], pipeline: object, **options: Any) -> dict[str, Any]:
+    """Records the image files as jobs of the cluster that `CUMULO_REDIS_URL` names, and sends what finds room.
+
+    `pipeline` is a list such as `["sepia", {"filter": "blur", "radius": 4}]`; options are those of
+    `Cluster.submit`. Returns {"batch": id, "jobs": [job, ...]}.
+    """
+    from cluster.settings import load_settings
+
+    cluster = Cluster(load_settings())
+    uploads = []
+    for path in map(Path, files):
+        with path.open("rb") as stream:
+            uploads.append(cluster.receive(stream, path.name))
+    return cluster.submit(uploads, filters.parse_pipeline(pipeline, cluster.limits), **options)

@@ -1,0 +1,51 @@
+"""Pure image processing: bytes and a pipeline in, bytes out. Knows no Redis, no Celery and no Flask.
+
+`apply(data, ["sepia", {"filter": "blur", "radius": 4}])` does the whole job; `inspect` judges an upload by
+its header, `parse_pipeline` checks what a user asked for, `catalog` lists the filters. Everything raised is
+in `filters.errors`.
+"""
+
+from filters.codec import EXTENSIONS, FORMATS, MEDIA_TYPES
+from filters.errors import (
+    BrokenImage,
+    FilterError,
+    ImageTooLarge,
+    InvalidOutput,
+    InvalidParameter,
+    InvalidPipeline,
+    UnknownFilter,
+    UnsupportedFormat,
+)
+from filters.header import ImageHeader, inspect
+from filters.limits import Limits
+from filters.pipeline import Pipeline, Step, parse_pipeline, parse_step
+from filters.registry import FilterInfo, catalog, discover
+from filters.run import Result, apply, estimate_seconds
+
+discover()
+
+__all__ = [
+    "EXTENSIONS",
+    "FORMATS",
+    "MEDIA_TYPES",
+    "BrokenImage",
+    "FilterError",
+    "FilterInfo",
+    "ImageHeader",
+    "ImageTooLarge",
+    "InvalidOutput",
+    "InvalidParameter",
+    "InvalidPipeline",
+    "Limits",
+    "Pipeline",
+    "Result",
+    "Step",
+    "UnknownFilter",
+    "UnsupportedFormat",
+    "apply",
+    "catalog",
+    "estimate_seconds",
+    "inspect",
+    "parse_pipeline",
+    "parse_step",
+]

@@ -1,0 +1,1 @@
+"""One filter per module; see `filters.registry` for what such a module needs."""

@@ -1,0 +1,33 @@
+"""Black and white: a threshold on the luma."""
+
+from PIL import Image
+from pydantic import Field
+
+from filters import registry
+
+
+class Bw(registry.Params):
+    threshold: int = Field(
+        128,
+        ge=0,
+        le=255,
+        description="Pixels at least this bright turn white, all others black.",
+        json_schema_extra={"label": {"en": "Threshold", "es": "Umbral"}},
+    )
+
+
+@registry.filter(
+    "bw",
+    aliases=("blanco-negro",),
+    label={"en": "Black and white", "es": "Blanco y negro"},
+    description={
+        "en": "Two tones only: white where the image is bright, black elsewhere.",
+        "es": "Solo dos tonos: blanco donde la imagen es clara y negro en el resto.",
+    },
+    cost_ms_per_mp=1.0,
+    reads_luma_only=lambda params: True,
+)
+def bw(image: Image.Image, params: Bw) -> Image.Image:
+    """White where the Rec. 601 luma, rounded to 8 bits, is at least the threshold."""
+    table = [255 if luma >= params.threshold else 0 for luma in range(256)]
+    return image.convert("L").point(table)

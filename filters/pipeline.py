@@ -1,0 +1,141 @@
+"""A pipeline is a list of steps and nothing more; here it is read, checked and written."""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from filters import registry
+from filters.errors import FilterError, InvalidParameter, InvalidPipeline
+from filters.limits import DEFAULT_LIMITS, Limits
+
+EXAMPLE = 'for example ["sepia", {"filter": "blur", "radius": 4}]'
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One filter with its checked parameters; `filter` is the canonical name."""
+
+    filter: str
+    params: BaseModel
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"filter": "blur", "radius": 4.0}`, with every parameter."""
+        return {"filter": self.filter, **self.params.model_dump(mode="json")}
+
+    def __str__(self) -> str:
+        given = self.params.model_dump(mode="json", exclude_defaults=True)
+        settings = ",".join(f"{name}={_short(value)}" for name, value in given.items())
+        return f"{self.filter}:{settings}" if settings else self.filter
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """One or more steps, in the order in which they run."""
+
+    steps: tuple[Step, ...]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """What `parse_pipeline` reads back."""
+        return [step.to_json() for step in self.steps]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.steps))
+
+
+def parse_pipeline(data: object, limits: Limits = DEFAULT_LIMITS) -> Pipeline:
+    """A checked pipeline from JSON data, or JSON text: a list of `{"filter": name, **params}` and of texts
+    such as "blur:radius=4".
+
+    InvalidPipeline, UnknownFilter or InvalidParameter, with the 1-based `step` where one step is to blame.
+    """
+    if isinstance(data, Pipeline):
+        data = data.steps
+    if isinstance(data, str | bytes):
+        try:
+            data = json.loads(data)
+        except ValueError as error:
+            raise InvalidPipeline(f"the pipeline is not valid JSON ({error}); send a list, {EXAMPLE}") from None
+    if not isinstance(data, Sequence) or isinstance(data, str | bytes):
+        raise InvalidPipeline(f"the pipeline must be a list of steps, {EXAMPLE}")
+    if not data:
+        raise InvalidPipeline(f"the pipeline is empty; name at least one filter, {EXAMPLE}")
+    if len(data) > limits.max_steps:
+        raise InvalidPipeline(f"the pipeline has {len(data)} steps; the limit is {limits.max_steps}")
+    steps = []
+    for number, item in enumerate(data, start=1):
+        try:
+            steps.append(_step(item))
+        except FilterError as error:
+            error.step = number
+            raise
+    return Pipeline(tuple(steps))
+
+
+def parse_step(text: str) -> Step:
+    """A step from text as the command line has it: `sepia`, `blur:radius=4`, several with commas between."""
+    name, colon, rest = text.partition(":")
+    settings: dict[str, str] = {}
+    for part in rest.split(",") if colon else []:
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip():
+            raise InvalidParameter(f"cannot read '{text}'; write it like blur:radius=4")
+        settings[key.strip()] = value.strip()
+    return _checked(name, settings)
+
+
+def _step(item: object) -> Step:
+    if isinstance(item, Step):
+        return item
+    if isinstance(item, str):
+        return parse_step(item)
+    if isinstance(item, Mapping) and isinstance(item.get("filter"), str):
+        return _checked(item["filter"], {key: value for key, value in item.items() if key != "filter"})
+    raise InvalidPipeline(f'a step must be a filter\'s name or an object with "filter", {EXAMPLE}')
+
+
+def _checked(name: str, settings: Mapping[str, object]) -> Step:
+    found = registry.find(name)
+    try:
+        return Step(found.info.name, found.model.model_validate(settings))
+    except ValidationError as error:
+        raise InvalidParameter(_explain(found.info, settings, error)) from None
+
+
+def _explain(info: registry.FilterInfo, settings: Mapping[str, object], error: ValidationError) -> str:
+    """The first thing that is wrong, in one sentence made of the parameter's schema."""
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    known: Mapping[str, Mapping[str, Any]] = info.schema.get("properties", {})
+    if first["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else "."
+        return f"{info.name} has no parameter '{name}'{hint} Parameters: {', '.join(known) or 'none'}"
+    if name not in known:
+        return f"{info.name}: {first['msg']}"
+    got = _short(settings.get(name))
+    schema = known[name]
+    if "enum" in schema:
+        return f"{info.name}: {name} must be one of {', '.join(map(str, schema['enum']))}, got {got}"
+    if "minimum" in schema and "maximum" in schema:
+        whole = "a whole number " if schema["type"] == "integer" else ""
+        bounds = f"between {_short(schema['minimum'])} and {_short(schema['maximum'])}"
+        return f"{info.name}: {name} must be {whole}{bounds}, got {got}"
+    return f"{info.name}: {name} is wrong ({first['msg']}), got {got}"
+
+
+def _short(value: object) -> str:
+    """4.0 as 4, text as it is, anything else as Python writes it, cut to a readable length."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 40 else text[:39] + "…"

@@ -1,0 +1,30 @@
+import { UnstyledButton } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { request } from "../api/client";
+import { useSession } from "../api/queries";
+import { LinkOutIcon } from "../ui/icons";
+import classes from "./App.module.css";
+
+export function Footer() {
+  const { t } = useTranslation();
+  const { data: session } = useSession();
+  const signOut = async () => {
+    await request("/session", { method: "DELETE" });
+    window.location.assign("/");
+  };
+  return (
+    <footer className={classes.footer}>
+      <span>Cúmulo{session ? ` ${session.version}` : ""}</span>
+      {session?.flower_url && (
+        <a href={session.flower_url} target="_blank" rel="noreferrer" className={classes.footerLink}>
+          {t("app.flower")} <LinkOutIcon size={14} />
+        </a>
+      )}
+      {session && (
+        <UnstyledButton className={classes.footerLink} onClick={() => void signOut()}>
+          {t("app.signOut")}
+        </UnstyledButton>
+      )}
+    </footer>
+  );
+}

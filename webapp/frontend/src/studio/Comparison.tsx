@@ -1,0 +1,103 @@
+import { type CSSProperties, useState } from "react";
+import { Handle, HandleRoot, Item, Provider, Root } from "react-compare-slider/components";
+import { useReactCompareSlider } from "react-compare-slider/hooks";
+import { useTranslation } from "react-i18next";
+import { address } from "../api/client";
+import type { Job } from "../api/types";
+import { Picture } from "../ui/Picture";
+import classes from "./Comparison.module.css";
+
+export type CompareMode = "slider" | "side";
+
+/** Formats that no common browser draws; tried all the same, because Safari does show TIFF. */
+function useResultSource(job: Job): { src: string; preview: boolean; onError: () => void } {
+  const [unreadable, setUnreadable] = useState(false);
+  return {
+    src: unreadable ? address.thumbnail(job.id) : address.result(job.id),
+    preview: unreadable,
+    onError: () => setUnreadable(true),
+  };
+}
+
+function Slider({ job, original }: { job: Job; original: string }) {
+  const { t } = useTranslation();
+  const slider = useReactCompareSlider({ keyboardIncrement: "2%" });
+  const result = useResultSource(job);
+  const [noOriginal, setNoOriginal] = useState(false);
+  const size = job.result ?? job.input;
+  const shape = { "--shape": size.width / size.height, aspectRatio: `${size.width} / ${size.height}` } as CSSProperties;
+  return (
+    <figure className={classes.single}>
+      <Provider {...slider}>
+        <Root className={classes.slider} style={shape}>
+          <Item item="itemOne" className={classes.layer}>
+            {noOriginal ? (
+              <Picture src={null} alt="" fallback={t("studio.job.cannotShow", { format: job.input.format.toUpperCase() })} />
+            ) : (
+              <img className={classes.image} src={original} alt={t("studio.job.original")} draggable={false} onError={() => setNoOriginal(true)} />
+            )}
+          </Item>
+          <Item item="itemTwo" className={classes.layer}>
+            <img className={classes.image} src={result.src} alt={t("studio.job.result")} draggable={false} onError={result.onError} />
+          </Item>
+          <HandleRoot aria-label={t("studio.job.handle")} className={classes.handle}>
+            <Handle />
+          </HandleRoot>
+          <span className={classes.tag} data-side="left" aria-hidden="true">
+            {t("studio.job.original")}
+          </span>
+          <span className={classes.tag} data-side="right" aria-hidden="true">
+            {t("studio.job.result")}
+          </span>
+        </Root>
+      </Provider>
+      {result.preview && (
+        <figcaption className={classes.caption}>
+          {t("studio.job.smallPreview", { format: (job.result?.format ?? "").toUpperCase() })}
+        </figcaption>
+      )}
+    </figure>
+  );
+}
+
+function Side({ job, original }: { job: Job; original: string }) {
+  const { t } = useTranslation();
+  const result = useResultSource(job);
+  const unreadable = (format: string) => t("studio.job.cannotShow", { format: format.toUpperCase() });
+  return (
+    <div className={classes.pair} data-single={job.result === null || undefined}>
+      <figure className={classes.half}>
+        <div className={classes.frame}>
+          <Picture eager fit="contain" src={original} alt={t("studio.job.original")} fallback={unreadable(job.input.format)} />
+        </div>
+        <figcaption className={classes.caption}>{t("studio.job.original")}</figcaption>
+      </figure>
+      {job.result !== null && (
+        <figure className={classes.half}>
+          <div className={classes.frame}>
+            <img
+              className={classes.image}
+              src={result.src}
+              alt={t("studio.job.result")}
+              draggable={false}
+              onError={result.onError}
+            />
+          </div>
+          <figcaption className={classes.caption}>
+            {result.preview ? t("studio.job.smallPreview", { format: job.result.format.toUpperCase() }) : t("studio.job.result")}
+          </figcaption>
+        </figure>
+      )}
+    </div>
+  );
+}
+
+/** The result with its original: side by side, or one over the other with a divider. Without a result the original alone. */
+export function Comparison({ job, original, mode }: { job: Job; original: string; mode: CompareMode }) {
+  const slider = job.result !== null && mode === "slider";
+  return (
+    <div data-testid="compare" data-mode={slider ? "slider" : "side"}>
+      {slider ? <Slider job={job} original={original} /> : <Side job={job} original={original} />}
+    </div>
+  );
+}

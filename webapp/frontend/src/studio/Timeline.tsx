@@ -1,0 +1,30 @@
+import { useTranslation } from "react-i18next";
+import type { TimelineEntry } from "../api/types";
+import { useLanguage } from "../i18n";
+import { clock, duration } from "../ui/format";
+import classes from "./Timeline.module.css";
+
+/** A job's history, folded away until it is asked for. */
+export function Timeline({ entries }: { entries: readonly TimelineEntry[] }) {
+  const { t } = useTranslation();
+  const [language] = useLanguage();
+  const start = entries[0]?.at ?? 0;
+  return (
+    <details className={classes.timeline} data-testid="timeline">
+      <summary>{t("studio.job.timeline")}</summary>
+      <ol>
+        {entries.map((entry, index) => (
+          <li key={`${entry.at}-${index}`}>
+            <time dateTime={new Date(entry.at * 1000).toISOString()}>{clock(entry.at, language)}</time>
+            <span className={classes.offset}>+{duration(entry.at - start, language)}</span>
+            <span lang="en">
+              {entry.event}
+              {entry.node !== null && ` · ${entry.node}`}
+              {entry.detail && ` · ${entry.detail}`}
+            </span>
+          </li>
+        ))}
+      </ol>
+    </details>
+  );
+}
