@@ -115,9 +115,7 @@ def system_node() -> Node | None:
     if not program or not npm_program:
         return None
     try:
-        answer = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=20, check=False
-        )
+        answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.match(r"v(\d+)\.(\d+)", answer.stdout)

@@ -34,7 +34,10 @@ app.steps["consumer"].add(_Liveness)
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def _warm_up(**_: object) -> None:
     """The first image of a process should not pay for imports and the first connection."""
+    import numpy as np  # noqa: F401  # the one heavy import that a filter makes late
+
     import filters  # noqa: F401
     from cluster import runtime
 
+    runtime.be_patient()
     runtime.current()

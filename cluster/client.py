@@ -7,6 +7,7 @@ ledger; from elsewhere they go through the HTTP API; `--local` needs no cluster.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +52,9 @@ class Runner(Protocol):
 def runner_for(cluster: Running) -> Runner:
     """The direct way if the cluster's store is on this PC, else HTTP."""
     if cluster.redis_url:
-        direct = Cluster(load_settings(redis_url=cluster.redis_url))
+        # Celery and its router read the environment: from here on this process is a client of that cluster.
+        os.environ["CUMULO_REDIS_URL"] = cluster.redis_url
+        direct = Cluster(load_settings())
         if isinstance(direct.store, FolderStore):
             return DirectRunner(direct, direct.store)
     return HttpRunner(cluster)

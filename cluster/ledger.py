@@ -175,7 +175,9 @@ class Ledger:
                     for job_id, job in zip(slice_ids, jobs[start:], strict=False)
                 ],
             }
-            if self._scripts.run("submit", max_backlog, json.dumps(given)) == "FULL":
+            # The first slice asks for room for all, so that a refusal means that nothing was recorded.
+            room = max_backlog - (len(jobs) - start - len(slice_ids))
+            if self._scripts.run("submit", room, json.dumps(given)) == "FULL":
                 raise BacklogFull(
                     f"the cluster already has as many waiting images as it may ({max_backlog}); try again later"
                 )

@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from filters import colour
-from filters.errors import BrokenImage, ImageTooLarge, InvalidOutput
+from filters.errors import BrokenImage, ImageTooLarge, InvalidOutput, shown
 from filters.header import ImageHeader, check_pixels
 from filters.limits import Limits
 
@@ -186,9 +186,9 @@ def output_format(wanted: str | None, quality: int | None, header: ImageHeader) 
     chosen = header.format if wanted is None else str(wanted).strip().lower()
     chosen = {"jpg": "jpeg", "tif": "tiff"}.get(chosen, chosen)
     if chosen not in FORMATS:
-        raise InvalidOutput(f"there is no output format '{wanted}'; choose one of {', '.join(FORMATS)}")
+        raise InvalidOutput(f"there is no output format '{shown(wanted)}'; choose one of {', '.join(FORMATS)}")
     if quality is not None and (type(quality) is not int or not 1 <= quality <= 100):
-        raise InvalidOutput(f"quality must be a whole number between 1 and 100, got {quality!r}")
+        raise InvalidOutput(f"quality must be a whole number between 1 and 100, got {shown(quality)}")
     limit = MAX_SIDE.get(chosen)
     if limit and max(header.width, header.height) > limit:
         raise InvalidOutput(

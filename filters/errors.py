@@ -26,6 +26,14 @@ class FilterError(Exception):
         self.step = step
 
 
+def shown(value: object) -> str:
+    """A value for a sentence: 4.0 as 4, text as it is, the rest as Python writes it, cut to a readable length."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
 class UnknownFilter(FilterError):
     type = "unknown-filter"
 

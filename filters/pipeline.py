@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from filters import registry
-from filters.errors import FilterError, InvalidParameter, InvalidPipeline
+from filters.errors import FilterError, InvalidParameter, InvalidPipeline, shown
 from filters.limits import DEFAULT_LIMITS, Limits
 
 EXAMPLE = 'for example ["sepia", {"filter": "blur", "radius": 4}]'
@@ -28,7 +28,7 @@ class Step:
 
     def __str__(self) -> str:
         given = self.params.model_dump(mode="json", exclude_defaults=True)
-        settings = ",".join(f"{name}={_short(value)}" for name, value in given.items())
+        settings = ",".join(f"{name}={shown(value)}" for name, value in given.items())
         return f"{self.filter}:{settings}" if settings else self.filter
 
 
@@ -63,7 +63,7 @@ def parse_pipeline(data: object, limits: Limits = DEFAULT_LIMITS) -> Pipeline:
     if isinstance(data, str | bytes):
         try:
             data = json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidPipeline(f"the pipeline is not valid JSON ({error}); send a list, {EXAMPLE}") from None
     if not isinstance(data, Sequence) or isinstance(data, str | bytes):
         raise InvalidPipeline(f"the pipeline must be a list of steps, {EXAMPLE}")
@@ -88,7 +88,7 @@ def parse_step(text: str) -> Step:
     for part in rest.split(",") if colon else []:
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
-            raise InvalidParameter(f"cannot read '{text}'; write it like blur:radius=4")
+            raise InvalidParameter(f"cannot read '{shown(text)}'; write it like blur:radius=4")
         settings[key.strip()] = value.strip()
     return _checked(name, settings)
 
@@ -117,25 +117,17 @@ def _explain(info: registry.FilterInfo, settings: Mapping[str, object], error: V
     name = str(first["loc"][0]) if first["loc"] else ""
     known: Mapping[str, Mapping[str, Any]] = info.schema.get("properties", {})
     if first["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(name, known, n=1)
+        close = difflib.get_close_matches(name[:40], known, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else "."
-        return f"{info.name} has no parameter '{name}'{hint} Parameters: {', '.join(known) or 'none'}"
+        return f"{info.name} has no parameter '{shown(name)}'{hint} Parameters: {', '.join(known) or 'none'}"
     if name not in known:
         return f"{info.name}: {first['msg']}"
-    got = _short(settings.get(name))
+    got = shown(settings.get(name))
     schema = known[name]
     if "enum" in schema:
         return f"{info.name}: {name} must be one of {', '.join(map(str, schema['enum']))}, got {got}"
     if "minimum" in schema and "maximum" in schema:
         whole = "a whole number " if schema["type"] == "integer" else ""
-        bounds = f"between {_short(schema['minimum'])} and {_short(schema['maximum'])}"
+        bounds = f"between {shown(schema['minimum'])} and {shown(schema['maximum'])}"
         return f"{info.name}: {name} must be {whole}{bounds}, got {got}"
     return f"{info.name}: {name} is wrong ({first['msg']}), got {got}"
-
-
-def _short(value: object) -> str:
-    """4.0 as 4, text as it is, anything else as Python writes it, cut to a readable length."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= 40 else text[:39] + "…"

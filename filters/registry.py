@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_type_hints
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
-from filters.errors import UnknownFilter
+from filters.errors import UnknownFilter, shown
 
 
 class Params(BaseModel):
@@ -95,11 +95,11 @@ def filter(
 
 def find(name: str) -> Filter:
     """The filter with that name or alias, in any case; UnknownFilter suggests what was meant."""
-    word = name.strip().lower()
+    word = name[:40].strip().lower()
     if word not in _names:
         close = difflib.get_close_matches(word, _names, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else "."
-        raise UnknownFilter(f"there is no filter '{name}'{hint} Filters: {', '.join(sorted(_filters))}")
+        raise UnknownFilter(f"there is no filter '{shown(name)}'{hint} Filters: {', '.join(sorted(_filters))}")
     return _filters[_names[word]]
 
 

@@ -26,7 +26,11 @@ MAX_STREAMS = 200
 
 TICK_SECONDS = 1.0
 COALESCE_SECONDS = 0.15
-"""Least time between two messages about jobs: a burst of thumbnails is thousands of events a second."""
+"""Least time between two tellings about jobs while much happens: thumbnails are thousands of events a second."""
+
+PROMPT_SECONDS = 0.03
+PROMPT_MESSAGES = 4
+"""After a quiet moment so many go out promptly: a lone photo is queued, bound, running and done within 0.1 s."""
 
 QUEUE_LENGTH = 256
 PAGE = 500
@@ -42,6 +46,21 @@ log = logging.getLogger(__name__)
 
 class StreamsFull(Exception):
     """This process has as many listeners as it may."""
+
+
+class Pace:
+    """How long to gather events before the next message: little while little happens, COALESCE_SECONDS under load."""
+
+    def __init__(self) -> None:
+        self._credit = float(PROMPT_MESSAGES)
+        self._last = 0.0
+
+    def pause(self, now: float) -> float:
+        """Seconds to wait after a message sent at `now` (monotonic)."""
+        earned = (now - self._last) / COALESCE_SECONDS
+        self._credit = min(float(PROMPT_MESSAGES), self._credit + earned) - 1
+        self._last = now
+        return PROMPT_SECONDS if self._credit >= 1 else COALESCE_SECONDS
 
 
 class Listener:
@@ -88,6 +107,7 @@ class Broadcaster:
         self._position = ""
         self._next_tick = 0.0
         self._batches: dict[str, None] = {}
+        self._pace = Pace()
 
     # -- the listeners' side -------------------------------------------------------------------------------
 
@@ -174,19 +194,21 @@ class Broadcaster:
             # In step with the clock, but without catching up on ticks that Redis' absence has swallowed.
             self._next_tick = max(self._next_tick + TICK_SECONDS, now + TICK_SECONDS / 2)
             self._tick()
-        wait = self._next_tick - time.monotonic()
-        events = self._cluster.events(after=self._position, block_ms=max(1, int(wait * 1000)), count=PAGE)
-        if not events:
+        # With batches still to tell about, only what is there already.
+        wait = 0 if self._batches else max(1, int((self._next_tick - time.monotonic()) * 1000))
+        events = self._cluster.events(after=self._position, block_ms=wait, count=PAGE)
+        batches = {**self._batches, **dict.fromkeys(event["batch"] for _, event in events if event.get("batch"))}
+        if not events and not batches:
             return
-        self._position = events[-1][0]
-        self._batches.update(dict.fromkeys(event["batch"] for _, event in events if event.get("batch")))
-        batches = self._batches
-        if len(events) < PAGE:
-            self._batches = {}
-        else:
-            batches = {}  # more is waiting: the batches' figures once, at the end
-        self._send(self._messages(events, batches))
-        self._closing.wait(COALESCE_SECONDS if len(events) < PAGE else 0)
+        # A full page: more is waiting, and the batches' figures come once, at its end.
+        more = len(events) == PAGE
+        # Made before anything is noted as told: Redis may go away in between.
+        messages = list(self._messages(events, () if more else batches))
+        self._position = events[-1][0] if events else self._position
+        self._batches = batches if more else {}
+        self._send(messages)
+        if not more:
+            self._closing.wait(self._pace.pause(time.monotonic()))
 
     def _tick(self) -> None:
         nodes = {"items": self._cluster.nodes(), "at": time.time()}

@@ -74,7 +74,7 @@ def answer(problem: Problem) -> Response:
         "type": URN + problem.type,
         "title": problem.type.replace("-", " ").capitalize(),
         "status": problem.status,
-        "detail": problem.detail[:1].upper() + problem.detail[1:],
+        "detail": _sentence(problem),
         **{name: value for name, value in problem.members.items() if value is not None},
     }
     if request.blueprint == "report":
@@ -85,6 +85,14 @@ def answer(problem: Problem) -> Response:
         response.headers["Retry-After"] = str(RETRY_AFTER[problem.status])
     response.headers.update(problem.headers)
     return response
+
+
+def _sentence(problem: Problem) -> str:
+    """The detail with a capital, unless it begins with the name of a file, which stays as it is."""
+    file = problem.members.get("file")
+    if file and problem.detail.startswith(str(file)):
+        return problem.detail
+    return problem.detail[:1].upper() + problem.detail[1:]
 
 
 def from_error(error: Exception, *, file: str | None = None) -> Problem:

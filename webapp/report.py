@@ -98,7 +98,7 @@ def task() -> ResponseReturnValue:
     try:
         submitted = context.cluster().submit([upload], pipeline, format=output, submitter="operator")
     except NoLiveNode:
-        return {"error": "No active workers"}, 503
+        return {"error": "No active workers"}, 503, {"Retry-After": "3"}
     job = submitted["jobs"][0]
     return {
         "message": "Task received",

@@ -59,7 +59,7 @@ class SpooledFile(io.RawIOBase):
             raise Problem(
                 413,
                 "image-too-large",
-                f"{self._name} is larger than {limits.size(self._limit)}, the largest file allowed.",
+                f"The file is larger than {limits.size(self._limit)}, the limit for one image.",
                 file=self._name,
             )
         return self._spool.write(data)
@@ -126,9 +126,9 @@ def load_form(*, max_bytes: int) -> None:
     try:
         request.files  # noqa: B018  # parses the body
     except ClientDisconnected:
-        raise Problem(400, "incomplete-form", "The form ended before its end: the upload was cut off.") from None
+        raise Problem(400, "invalid-form", "The form was cut off before its end.") from None
     except ValueError as error:
-        raise Problem(400, "invalid-form", f"The form cannot be read: {error}.") from None
+        raise Problem(400, "invalid-form", f"The form was cut off or is no valid {MULTIPART}: {error}.") from None
 
 
 def images(*, most: int) -> list[FileStorage]:
@@ -171,7 +171,4 @@ def receive_one(stream: BinaryIO, name: str) -> Upload:
     try:
         return context.cluster().receive(stream, name)
     except (filters.FilterError, cluster.errors.ClusterError) as error:
-        problem = problems.from_error(error, file=name)
-        if isinstance(error, filters.FilterError):
-            problem.detail = f"{name}: {problem.detail}"
-        raise problem from error
+        raise problems.from_error(error, file=name) from error

@@ -1,14 +1,19 @@
 -- ARGV: limit of the backlog, JSON {batch={id,fields}, jobs=[{id,rank_base,fields}]}. Appends where the batch exists.
 local limit = tonumber(ARGV[1])
 local given = cjson.decode(ARGV[2])
-if redis.call('ZCARD', 'backlog') + #given.jobs > limit then return 'FULL' end
+-- A call repeated because its answer was lost finds its jobs recorded.
+local fresh = {}
+for _, job in ipairs(given.jobs) do
+  if redis.call('EXISTS', 'job:' .. job.id) == 0 then fresh[#fresh + 1] = job end
+end
+if #fresh > 0 and redis.call('ZCARD', 'backlog') + #fresh > limit then return 'FULL' end
 local batch = given.batch.id
 local key = 'batch:' .. batch
 if redis.call('EXISTS', key) == 0 then
   redis.call('HSET', key, 'id', batch, 'created_at', stamp, 'total', 0)
   for name, value in pairs(given.batch.fields) do redis.call('HSET', key, name, value) end
 end
-for _, job in ipairs(given.jobs) do
+for _, job in ipairs(fresh) do
   local seq = redis.call('INCR', 'jobs:sequence')
   local record = 'job:' .. job.id
   local rank = string.format('%.0f', job.rank_base + seq)

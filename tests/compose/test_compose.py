@@ -56,9 +56,7 @@ class Composed:
         )
 
 
-def docker(
-    *arguments: str, environment: dict[str, str], check: bool = True
-) -> subprocess.CompletedProcess[str]:
+def docker(*arguments: str, environment: dict[str, str], check: bool = True) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         ["docker", *arguments], cwd=ROOT, env=environment, text=True, capture_output=True, check=False
     )
@@ -181,9 +179,7 @@ def test_nothing_opens_without_its_password(composed: Composed) -> None:
     assert httpx.get(f"{composed.flower}/workers", auth=login, trust_env=False).status_code == 200
     # Redis has no port on this PC, and wants its password inside.
     assert composed.compose("port", "redis", "6379", check=False).stdout.strip() in {"", ":0"}
-    ping = composed.compose(
-        "exec", "-T", "redis", "env", "-u", "REDISCLI_AUTH", "redis-cli", "ping", check=False
-    )
+    ping = composed.compose("exec", "-T", "redis", "env", "-u", "REDISCLI_AUTH", "redis-cli", "ping", check=False)
     assert "NOAUTH" in ping.stdout + ping.stderr
 
 

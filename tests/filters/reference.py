@@ -41,7 +41,7 @@ def blur(image: Pixels, radius: float = 2) -> Pixels:
         return image
     height, width = image.shape[:2]
     down, across = _gaussian(height, radius), _gaussian(width, radius)
-    return np.stack([down @ image[..., channel] @ across.T for channel in range(3)], -1)
+    return np.moveaxis(np.tensordot(np.tensordot(down, image, (1, 0)), across, (1, 1)), 2, 1)
 
 
 @functools.cache

@@ -277,6 +277,13 @@ def test_of_an_animation_or_several_pages_the_first_is_used(format: str, options
     assert unchanged(data).convert("RGB").getpixel((5, 5)) == (10, 10, 10)
 
 
+def test_of_a_multi_picture_jpeg_the_first_is_used() -> None:
+    """Phones write them: the photo, and beside it another for depth or a panorama."""
+    data = encoded(photo(), "mpo", save_all=True, append_images=[noise(80, 60)])
+    assert filters.inspect(data) == filters.ImageHeader("jpeg", 160, 120, 1)
+    assert reference.psnr(rgb(unchanged(data)), rgb(photo())) > 25
+
+
 def test_luma_of_a_jpeg_is_the_luma_of_its_colours() -> None:
     """The short cut past the colours: within a level, and identical but for colours that RGB cannot hold."""
     image = photo(400, 300).crop((0, 60, 400, 300))

@@ -168,10 +168,20 @@ def test_a_tiff_directory_with_too_many_tags_is_broken() -> None:
         filters.inspect(b"II*\0\x08\0\0\0\xff\xff" + b"\0" * 100)
 
 
-def test_a_file_of_endless_tiny_parts_is_given_up() -> None:
-    tiny = b"GIF89a\x08\0\x08\0\0\0\0" + b"!\xfe" + b"\x01x" * 1_100_000
-    with pytest.raises(filters.BrokenImage, match="more than 1000000 tiny parts"):
-        filters.inspect(tiny)
+@pytest.mark.parametrize(
+    "endless",
+    [
+        b"GIF89a\x08\0\x08\0\0\0\0!\xfe" + b"\x01x" * 2000,
+        b"\xff\xd8\xff" + b"\xe1\0\2\xff" * 2000,
+        png(8, 8)[:33] + b"\0\0\0\0teXt\0\0\0\0" * 2000,
+        b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\2\0\0\0\7\0\0\7\0\0" + b"JUNK\0\0\0\0" * 2000,
+    ],
+    ids=["gif", "jpeg", "png", "webp"],
+)
+def test_a_file_of_endless_tiny_parts_is_given_up(endless: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("filters.header.MAX_CHUNKS", 1000)
+    with pytest.raises(filters.BrokenImage, match="more than 1000 tiny parts"):
+        filters.inspect(endless)
 
 
 @settings(max_examples=300, deadline=None)

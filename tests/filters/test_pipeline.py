@@ -111,7 +111,15 @@ def test_the_number_of_steps_is_a_limit_that_can_be_set() -> None:
         parse_pipeline(["gray"] * 6, Limits(max_steps=5))
 
 
-def test_a_very_long_value_is_not_repeated_whole() -> None:
-    with pytest.raises(filters.InvalidParameter) as caught:
-        parse_step("blur:radius=" + "9" * 5000)
-    assert len(caught.value.detail) < 120
+@pytest.mark.parametrize(
+    "text", ["blur:radius=" + "9" * 50_000, "x" * 50_000, "blur:" + "y" * 50_000, "blur:" + "z" * 50_000 + "=1"]
+)
+def test_what_is_very_long_is_not_repeated_whole(text: str) -> None:
+    with pytest.raises(filters.FilterError) as caught:
+        parse_step(text)
+    assert len(caught.value.detail) < 160
+
+
+def test_json_nested_without_end_is_refused() -> None:
+    with pytest.raises(filters.InvalidPipeline):
+        parse_pipeline("[" * 100_000)

@@ -13,10 +13,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from cluster.errors import ClusterUnavailable
 from tests.webapp.conftest import Submit
 from tests.webapp.fakes import FakeCluster, node_view
 from webapp import broadcast, stream
-from webapp.broadcast import CLOSED, Broadcaster, Listener, StreamsFull
+from webapp.broadcast import CLOSED, Broadcaster, Listener, Pace, StreamsFull
 
 URL = "/api/v1/stream"
 
@@ -202,6 +203,27 @@ def test_it_survives_redis(
     assert reader.until("jobs")["items"][0]["name"] == "a.png"
 
 
+def test_nothing_is_lost_when_redis_goes_between_two_calls(
+    listen: Callable[..., Reader], cluster: FakeCluster, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcast, "BACK_OFF", (0.01, 0.02))
+    original, failed = cluster.batches, threading.Event()
+
+    def batches(ids: Any) -> list[dict[str, Any]]:
+        if ids and not failed.is_set():
+            failed.set()
+            raise ClusterUnavailable("gone for a moment")
+        return original(ids)
+
+    reader = listen()
+    reader.until("summary")
+    monkeypatch.setattr(cluster, "batches", batches)
+    submit("a.png")
+    assert reader.until("jobs")["items"][0]["name"] == "a.png"
+    assert reader.until("batches")["items"][0]["total"] == 1
+    assert failed.is_set()
+
+
 def test_a_defect_in_one_round_does_not_end_it(
     listen: Callable[..., Reader],
     cluster: FakeCluster,
@@ -283,6 +305,32 @@ def test_a_slow_listener_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     listener.put(b"x")
     listener.put(b"x")
     assert listener.get(0) == CLOSED
+
+
+def test_a_lone_photo_is_told_at_once_and_a_burst_is_gathered() -> None:
+    pace = Pace()
+    now, pauses = 100.0, []
+    for _ in range(8):
+        pauses.append(pace.pause(now))
+        now += pauses[-1]
+    assert pauses[:3] == [broadcast.PROMPT_SECONDS] * 3
+    assert pauses[4:] == [broadcast.COALESCE_SECONDS] * 4
+    assert pace.pause(now + 5) == broadcast.PROMPT_SECONDS
+
+
+@pytest.mark.parametrize("count", [10, 9], ids=["pages and a rest", "full pages"])
+def test_more_than_a_page_of_events_is_told_to_the_end(
+    listen: Callable[..., Reader], submit: Submit, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(broadcast, "PAGE", 3)
+    reader = listen()
+    reader.until("summary")
+    answer = submit(*[f"{n}.png" for n in range(count)])
+    seen: set[str] = set()
+    while len(seen) < count:
+        seen |= {job["id"] for job in reader.until("jobs")["items"]}
+    batch = reader.until("batches", lambda data: data["items"][0]["counts"]["assigned"] == count)
+    assert batch["items"][0]["id"] == answer["batch"]
 
 
 def test_a_listener_waits_no_longer_than_asked() -> None:

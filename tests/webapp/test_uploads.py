@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
 from cluster.settings import Settings
 from tests.webapp.conftest import Submit, picture, upload
@@ -246,14 +248,18 @@ def test_a_form_larger_than_all_its_files_may_be(client: FlaskClient, settings: 
 
 
 def test_a_text_field_larger_than_allowed(client: FlaskClient) -> None:
-    assert "must be a file part" in refused(client, 413, filter="sepia", image="x" * 600_000)["detail"]
+    boundary, body = encode_multipart({"filter": "sepia", "image": "x" * 600_000})
+    response = client.post(URL, data=body, content_type=f"multipart/form-data; boundary={boundary}")
+    assert response.status_code == 413
+    assert "must be a file part" in response.get_json()["detail"]
 
 
 def test_the_spool_leaves_nothing_behind(client: FlaskClient, submit: Submit, settings: Settings) -> None:
     big = picture("bmp", (200, 300))
     assert len(big) < settings.max_upload_bytes
-    form = {"image": [upload(f"{n}.bmp", big) for n in range(8)], "filter": "sepia"}  # beyond what stays in memory
-    assert client.post(URL, data=form).status_code == 202
+    images = [FileStorage(*upload(f"{n}.bmp", big)) for n in range(8)]  # beyond what stays in memory
+    boundary, body = encode_multipart({"image": images, "filter": "sepia"})
+    assert client.post(URL, data=body, content_type=f"multipart/form-data; boundary={boundary}").status_code == 202
     assert list((settings.data / "uploads").iterdir()) == []
 
 

@@ -1,6 +1,7 @@
 import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, Route, Routes, useLocation } from "react-router";
+import { useLive } from "../live/context";
 import { StudioPage } from "../studio/StudioPage";
 import { Notice } from "../ui/Notice";
 import classes from "./App.module.css";
@@ -22,6 +23,7 @@ function NotFound() {
 export function App() {
   const { t } = useTranslation();
   const { pathname } = useLocation();
+  const offline = useLive((state) => state.connection === "offline");
   return (
     <div className={classes.app}>
       <a className={classes.skip} href="#content">
@@ -29,6 +31,7 @@ export function App() {
       </a>
       <Header />
       <main id="content" className={classes.main} tabIndex={-1}>
+        <div role="status">{offline && <p className={classes.offline}>{t("connection.offline")}</p>}</div>
         <ErrorBoundary key={pathname}>
           <Suspense fallback={<p className={classes.loading}>{t("app.loading")}</p>}>
             <Routes>

@@ -2,7 +2,6 @@ import { UnstyledButton } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { request } from "../api/client";
 import { useSession } from "../api/queries";
-import { LinkOutIcon } from "../ui/icons";
 import classes from "./App.module.css";
 
 export function Footer() {
@@ -15,11 +14,6 @@ export function Footer() {
   return (
     <footer className={classes.footer}>
       <span>Cúmulo{session ? ` ${session.version}` : ""}</span>
-      {session?.flower_url && (
-        <a href={session.flower_url} target="_blank" rel="noreferrer" className={classes.footerLink}>
-          {t("app.flower")} <LinkOutIcon size={14} />
-        </a>
-      )}
       {session && (
         <UnstyledButton className={classes.footerLink} onClick={() => void signOut()}>
           {t("app.signOut")}

@@ -12,11 +12,11 @@ import classes from "./Header.module.css";
 function ConnectionPill() {
   const { t } = useTranslation();
   const connection = useLive((state) => state.connection);
-  const live = useLive((state) => state.summary?.nodes.live ?? null);
+  const live = useLive((state) => (state.summary === null ? null : (state.summary.nodes.live ?? 0)));
   if (connection === "offline") {
     return (
-      <span className={classes.pill} data-tone="bad" data-testid="connection" data-state="offline" role="status">
-        {t("connection.offline")}
+      <span className={classes.pill} data-tone="bad" data-testid="connection" data-state="offline">
+        {t("connection.offlineShort")}
       </span>
     );
   }

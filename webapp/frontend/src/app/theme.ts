@@ -1,4 +1,4 @@
-import { type CSSVariablesResolver, createTheme, localStorageColorSchemeManager, type MantineColorsTuple } from "@mantine/core";
+import { Button, type CSSVariablesResolver, createTheme, localStorageColorSchemeManager, type MantineColorsTuple } from "@mantine/core";
 
 /** The one accent. */
 const accent: MantineColorsTuple = [
@@ -7,7 +7,7 @@ const accent: MantineColorsTuple = [
   "#bcc4f7",
   "#98a4f2",
   "#7c89ed",
-  "#5f6de4",
+  "#5865df",
   "#4353d6",
   "#3745b8",
   "#2d3997",
@@ -36,6 +36,9 @@ export const theme = createTheme({
   cursorType: "pointer",
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif',
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace',
+  components: {
+    Button: Button.extend({ styles: (_, props) => ({ root: { fontWeight: (props.variant ?? "filled") === "filled" ? 600 : 500 } }) }),
+  },
   headings: { fontWeight: "600", sizes: { h1: { fontSize: "1.375rem" }, h2: { fontSize: "0.9375rem" } } },
 });
 
@@ -43,6 +46,7 @@ export const theme = createTheme({
 export const cssVariables: CSSVariablesResolver = () => ({
   variables: {},
   light: {
+    "--mantine-color-text": "#15181e",
     "--mantine-color-dimmed": "#5c6470",
     "--page": "#f6f7f9",
     "--surface": "#ffffff",

@@ -1,8 +1,10 @@
+import { Anchor } from "@mantine/core";
 import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { useSession } from "../api/queries";
 import { useFeed, useLive } from "../live/context";
 import { PageHead } from "../ui/Card";
+import { LinkOutIcon } from "../ui/icons";
 import { Notice } from "../ui/Notice";
 import classes from "./ClusterPage.module.css";
 import { EventList } from "./EventList";
@@ -43,10 +45,17 @@ function Nodes() {
 export default function ClusterPage() {
   const { t } = useTranslation();
   const feed = useFeed();
+  const { data: session } = useSession();
   useEffect(() => feed.wantDetail(), [feed]);
   return (
     <>
-      <PageHead title={t("cluster.title")} subtitle={t("cluster.subtitle")} />
+      <PageHead title={t("cluster.title")} subtitle={t("cluster.subtitle")}>
+        {session?.flower_url && (
+          <Anchor href={session.flower_url} target="_blank" rel="noreferrer" className={classes.flower} data-testid="flower">
+            {t("cluster.flower")} <LinkOutIcon size={15} />
+          </Anchor>
+        )}
+      </PageHead>
       <div className={classes.stack}>
         <SummaryLine />
         <section aria-label={t("cluster.nodes")}>

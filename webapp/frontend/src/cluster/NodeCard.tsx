@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { type NodeAction, useNodeAction } from "../api/queries";
 import type { ClusterNode, NodeState } from "../api/types";
 import { useLanguage } from "../i18n";
-import { duration, number } from "../ui/format";
+import { age, number } from "../ui/format";
 import { useProblemWords } from "../ui/problem";
 import classes from "./NodeCard.module.css";
 import { UsageBar } from "./UsageBar";
@@ -74,12 +74,12 @@ function Hint({ node }: { node: ClusterNode }) {
   const { t } = useTranslation();
   const [language] = useLanguage();
   const left = node.running + node.waiting;
-  const age = duration(node.age, language);
+  const since = age(node.age, language);
   switch (node.state) {
     case "stale":
-      return <p className={classes.hint}>{t("cluster.node.staleHint", { time: age })}</p>;
+      return <p className={classes.hint}>{t("cluster.node.staleHint", { time: since })}</p>;
     case "offline":
-      return <p className={classes.hint}>{t("cluster.node.offlineHint", { time: age })}</p>;
+      return <p className={classes.hint}>{t("cluster.node.offlineHint", { time: since })}</p>;
     case "draining":
       return <p className={classes.hint}>{left > 0 ? t("cluster.node.left", { count: left }) : t("cluster.node.drained")}</p>;
     default:
@@ -101,24 +101,23 @@ export function NodeCard({ node, operator }: { node: ClusterNode; operator: bool
     { label: t("cluster.node.running"), value: number(node.running, language), testId: "running", raw: node.running },
     { label: t("cluster.node.waiting"), value: number(node.waiting, language), testId: "waiting", raw: node.waiting },
     { label: t("cluster.node.cores"), value: number(node.cores, language, 1), testId: "cores", raw: node.cores },
-    {
-      label: t("cluster.node.seen"),
-      value: t("cluster.node.seenAgo", { time: duration(node.age, language) }),
-      testId: "last-seen",
-      raw: node.age,
-    },
   ];
   const place = [node.host, node.ip].filter((part) => part && part !== node.worker_id).join(" · ");
   return (
     <li className={classes.card} data-testid={`node-${node.worker_id}`} data-state={node.state}>
       <div className={classes.head}>
-        <h3 className={classes.name}>{node.worker_id}</h3>
+        <h2 className={classes.name}>{node.worker_id}</h2>
         <span className={classes.state} data-state={node.state}>
           {t(`cluster.state.${node.state}`)}
         </span>
         <p className={classes.place}>
-          {place}
-          {node.kind === "watched" && ` · ${t("cluster.node.watched")}`}
+          <span>
+            {place}
+            {node.kind === "watched" && ` · ${t("cluster.node.watched")}`}
+          </span>
+          <span className={classes.seen} data-testid="last-seen" data-value={node.age}>
+            {t("cluster.node.seen", { time: age(node.age, language) })}
+          </span>
         </p>
       </div>
       <div className={classes.bars}>

@@ -47,10 +47,10 @@ function ProgressPanel({ batch, progress }: { batch: string | null; progress: Pr
     status = lost === 0 ? t("studio.batch.finished") : t("studio.batch.finishedSome", { failed: number(lost, language), total: number(total, language) });
   }
   const figures = [
-    { label: t("studio.batch.uploaded"), count: uploaded, tone: undefined },
-    { label: t("studio.batch.processed"), count: processed, tone: undefined },
-    { label: t("studio.batch.failed"), count: failed, tone: failed > 0 ? "bad" : undefined },
-    ...(cancelled > 0 ? [{ label: t("studio.batch.cancelled"), count: cancelled, tone: undefined }] : []),
+    { label: t("studio.batch.uploaded"), count: uploaded, of: total, tone: undefined },
+    { label: t("studio.batch.processed"), count: processed, of: total, tone: undefined },
+    { label: t("studio.batch.failed"), count: failed, of: null, tone: failed > 0 ? "bad" : undefined },
+    ...(cancelled > 0 ? [{ label: t("studio.batch.cancelled"), count: cancelled, of: null, tone: undefined }] : []),
   ];
   return (
     <div
@@ -68,7 +68,7 @@ function ProgressPanel({ batch, progress }: { batch: string | null; progress: Pr
             <dt>{figure.label}</dt>
             <dd>
               <span className={classes.count}>{number(figure.count, language)}</span>
-              <span className={classes.of}>/ {number(total, language)}</span>
+              {figure.of !== null && <span className={classes.of}>/ {number(figure.of, language)}</span>}
             </dd>
           </div>
         ))}

@@ -9,6 +9,11 @@ import classes from "./Comparison.module.css";
 
 export type CompareMode = "slider" | "side";
 
+/** The box of a photo: its own shape, so that nothing but the photo is in it, and both layers match. */
+function shapeOf({ width, height }: { width: number; height: number }): CSSProperties {
+  return { "--shape": width / height, aspectRatio: `${width} / ${height}` } as CSSProperties;
+}
+
 /** Formats that no common browser draws; tried all the same, because Safari does show TIFF. */
 function useResultSource(job: Job): { src: string; preview: boolean; onError: () => void } {
   const [unreadable, setUnreadable] = useState(false);
@@ -24,12 +29,10 @@ function Slider({ job, original }: { job: Job; original: string }) {
   const slider = useReactCompareSlider({ keyboardIncrement: "2%" });
   const result = useResultSource(job);
   const [noOriginal, setNoOriginal] = useState(false);
-  const size = job.result ?? job.input;
-  const shape = { "--shape": size.width / size.height, aspectRatio: `${size.width} / ${size.height}` } as CSSProperties;
   return (
     <figure className={classes.single}>
       <Provider {...slider}>
-        <Root className={classes.slider} style={shape}>
+        <Root className={classes.slider} style={shapeOf(job.result ?? job.input)}>
           <Item item="itemOne" className={classes.layer}>
             {noOriginal ? (
               <Picture src={null} alt="" fallback={t("studio.job.cannotShow", { format: job.input.format.toUpperCase() })} />
@@ -67,14 +70,14 @@ function Side({ job, original }: { job: Job; original: string }) {
   return (
     <div className={classes.pair} data-single={job.result === null || undefined}>
       <figure className={classes.half}>
-        <div className={classes.frame}>
+        <div className={classes.frame} style={shapeOf(job.result ?? job.input)}>
           <Picture eager fit="contain" src={original} alt={t("studio.job.original")} fallback={unreadable(job.input.format)} />
         </div>
         <figcaption className={classes.caption}>{t("studio.job.original")}</figcaption>
       </figure>
       {job.result !== null && (
         <figure className={classes.half}>
-          <div className={classes.frame}>
+          <div className={classes.frame} style={shapeOf(job.result)}>
             <img
               className={classes.image}
               src={result.src}

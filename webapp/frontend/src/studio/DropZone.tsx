@@ -3,7 +3,7 @@ import { type ChangeEvent, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { useLanguage } from "../i18n";
 import { PhotosIcon, PlusIcon } from "../ui/icons";
-import { number } from "../ui/format";
+import { limit } from "../ui/format";
 import classes from "./DropZone.module.css";
 
 const formats = "JPEG, PNG, WebP, GIF, TIFF, BMP";
@@ -60,7 +60,7 @@ export function DropZone(props: {
           {button}
           {props.maxBytes !== null && (
             <p className={classes.limits}>
-              {t("studio.drop.limits", { formats, size: `${number(props.maxBytes / 2 ** 20, language)} MiB` })}
+              {t("studio.drop.limits", { formats, size: limit(props.maxBytes, language) })}
             </p>
           )}
         </>

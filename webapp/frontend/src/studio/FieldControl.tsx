@@ -85,7 +85,7 @@ function NumberControl({ field, value, testId, onChange }: ControlProps<NumberFi
         <NumberSlider
           field={{ ...field, min, max }}
           value={shown}
-          text={`${number(shown, language, field.decimals)} ${field.unit}`}
+          text={`${number(shown, language, field.decimals)} ${field.unit}`.trim()}
           onChange={onChange}
         />
       )}

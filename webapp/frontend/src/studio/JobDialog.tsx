@@ -164,7 +164,7 @@ export default function JobDialog({ id, view, onOpen }: { id: string; view: Batc
     >
       <Modal.Overlay backgroundOpacity={0.5} />
       <Modal.Content data-testid="job-dialog" radius="lg" onKeyDown={onKeyDown}>
-        <Modal.Header className={classes.header}>
+        <div className={classes.header}>
           <Modal.Title className={classes.title}>{job?.name ?? tile?.name ?? id}</Modal.Title>
           <div className={classes.steps}>
             <ActionIcon
@@ -187,7 +187,7 @@ export default function JobDialog({ id, view, onOpen }: { id: string; view: Batc
             </ActionIcon>
             <Modal.CloseButton aria-label={t("studio.job.close")} />
           </div>
-        </Modal.Header>
+        </div>
         <Modal.Body>
           {job !== undefined && <JobBody key={id} job={job} tile={tile} batch={view.id} />}
           {job === undefined && loaded.error !== null && (

@@ -18,7 +18,15 @@ function AddFilter({ filters, full, onAdd }: { filters: readonly FilterInfo[]; f
   const { t } = useTranslation();
   const [language] = useLanguage();
   return (
-    <Menu width="target" position="bottom-start" shadow="md" transitionProps={{ duration: 80 }}>
+    <Menu
+      width="target"
+      position="bottom-start"
+      shadow="md"
+      withinPortal={false}
+      middlewares={{ flip: true, shift: true, size: { padding: 10 } }}
+      withInitialFocusPlaceholder={false}
+      transitionProps={{ duration: 80 }}
+    >
       <Menu.Target>
         <Button variant="default" fullWidth leftSection={<PlusIcon size={16} />} disabled={full} data-testid="add-filter">
           {t("studio.pipeline.add")}

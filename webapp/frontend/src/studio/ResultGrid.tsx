@@ -14,6 +14,12 @@ const page = 60;
 const bad: ReadonlySet<Tile["state"]> = new Set(["rejected", "failed", "quarantined"]);
 const busy: ReadonlySet<Tile["state"]> = new Set(["uploading", "retrying", "running"]);
 
+/** The server's sentence begins with the file's name, which stands right above it here. */
+function withoutName(detail: string, name: string): string {
+  const rest = detail.startsWith(`${name}: `) ? detail.slice(name.length + 2) : detail;
+  return rest.charAt(0).toUpperCase() + rest.slice(1);
+}
+
 function TileBody({ tile }: { tile: Tile }) {
   const { t } = useTranslation();
   const [language] = useLanguage();
@@ -46,7 +52,7 @@ function TileBody({ tile }: { tile: Tile }) {
         <span className={classes.line} data-tone={isBad ? "bad" : undefined}>
           {text === null ? line : text.title}
         </span>
-        {text !== null && text.detail !== "" && <span className={classes.detail}>{text.detail}</span>}
+        {text !== null && text.detail !== "" && <span className={classes.detail}>{withoutName(text.detail, tile.name)}</span>}
       </span>
     </>
   );
@@ -54,7 +60,6 @@ function TileBody({ tile }: { tile: Tile }) {
 
 const TileItem = memo(
   function TileItem({ tile, onOpen }: { tile: Tile; onOpen: (job: string) => void }) {
-    const { t } = useTranslation();
     const { job } = tile;
     if (job === null) {
       return (
@@ -70,7 +75,6 @@ const TileItem = memo(
           className={classes.open}
           data-testid={`result-${job}`}
           data-state={tile.state}
-          aria-label={`${t("studio.job.open", { name: tile.name })}: ${t(`studio.state.${tile.state}`, { node: tile.node ?? "" })}`}
           onClick={() => onOpen(job)}
         >
           <TileBody tile={tile} />

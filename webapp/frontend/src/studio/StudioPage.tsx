@@ -60,7 +60,7 @@ export function StudioPage() {
   const studio = useStudio();
   const state = useStore(studio);
   const { data: session } = useSession();
-  const liveNodes = useLive((live) => live.summary?.nodes.live ?? null);
+  const liveNodes = useLive((live) => (live.summary === null ? null : (live.summary.nodes.live ?? 0)));
   const dragging = useFileDrop((files) => studio.addFiles(files));
   const view = useBatchView();
   const [params, setParams] = useSearchParams();
@@ -69,7 +69,10 @@ export function StudioPage() {
   const results = useRef<HTMLDivElement>(null);
   const lastRun = useRef(state.run);
   useEffect(() => {
-    if (state.run !== lastRun.current) results.current?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    if (state.run !== lastRun.current) {
+      const top = results.current?.getBoundingClientRect().top ?? 0;
+      if (top < 0 || top > window.innerHeight / 2) results.current?.scrollIntoView({ block: "start", behavior: "smooth" });
+    }
     lastRun.current = state.run;
   }, [state.run]);
 

@@ -1,7 +1,7 @@
 import { useTranslation } from "react-i18next";
 import type { Candidate, Job } from "../api/types";
 import { useLanguage } from "../i18n";
-import { duration, number, percent } from "../ui/format";
+import { age, number, percent } from "../ui/format";
 import classes from "./WhyThisNode.module.css";
 
 /** The recorded decision in plain words: who could have had the photo, and what spoke for the one that got it. */
@@ -37,6 +37,7 @@ export function WhyThisNode({ job }: { job: Job }) {
                 <thead>
                   <tr>
                     <th scope="col">{t("studio.why.node")}</th>
+                    <th scope="col">{t("studio.why.verdict")}</th>
                     <th scope="col" data-number>
                       {t("studio.why.scoreHead")}
                     </th>
@@ -48,13 +49,13 @@ export function WhyThisNode({ job }: { job: Job }) {
                       {t("studio.why.cpu")}
                     </th>
                     <th scope="col">{t("studio.why.age")}</th>
-                    <th scope="col">{t("studio.why.verdict")}</th>
                   </tr>
                 </thead>
                 <tbody>
                   {placement.candidates.map((candidate) => (
                     <tr key={candidate.node} data-chosen={candidate.node === placement.node || undefined}>
                       <th scope="row">{candidate.node}</th>
+                      <td>{verdict(candidate)}</td>
                       <td data-number>{candidate.score === null ? "–" : number(candidate.score, language, 2)}</td>
                       <td>{t("studio.why.slotsValue", {
                           taken: candidate.in_flight,
@@ -62,8 +63,7 @@ export function WhyThisNode({ job }: { job: Job }) {
                         })}</td>
                       <td data-number>{number(candidate.cores, language, 1)}</td>
                       <td data-number>{candidate.cpu_usage === null ? "–" : percent(candidate.cpu_usage, language)}</td>
-                      <td>{candidate.sample_age === null ? "–" : t("studio.why.ago", { time: duration(candidate.sample_age, language) })}</td>
-                      <td>{verdict(candidate)}</td>
+                      <td>{candidate.sample_age === null ? "–" : t("studio.why.ago", { time: age(candidate.sample_age, language) })}</td>
                     </tr>
                   ))}
                 </tbody>

@@ -33,6 +33,11 @@ describe("progress", () => {
     expect(progressOf([], batch)).toMatchObject({ total: 40, uploaded: 40, processed: 24, failed: 1, finished: false });
   });
 
+  it("counts a photo once when the cluster has it before the answer to its upload", () => {
+    const batch = { id: "b", total: 3, finished: 1, counts: { done: 1, queued: 2 } };
+    expect(progressOf(uploads("sent", "uploading", "uploading", "waiting"), batch)).toMatchObject({ total: 4, uploaded: 3 });
+  });
+
   it("counts stopped uploads as cancelled, not as failed", () => {
     const batch = { id: "b", total: 1, finished: 1, counts: { done: 1 } };
     expect(progressOf(uploads("sent", "stopped"), batch)).toMatchObject({ total: 2, failed: 0, cancelled: 1, finished: true });

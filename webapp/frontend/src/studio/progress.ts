@@ -1,5 +1,5 @@
 import type { BatchProgress } from "../api/types";
-import { settled, type Upload } from "./queue";
+import { inFlight, settled, type Upload } from "./queue";
 
 /** The numbers of the one progress panel, from what this page sent and what the cluster says. */
 export interface Progress {
@@ -26,17 +26,21 @@ export function progressOf(uploads: readonly Upload[], batch: BatchProgress | nu
   let lost = 0;
   let sending = 0;
   let stopped = 0;
+  let flying = 0;
   for (const upload of uploads) {
+    if (inFlight(upload)) flying += 1;
     if (upload.state === "sent") sent += 1;
     else if (upload.state === "stopped") stopped += 1;
     else if (settled(upload)) lost += 1;
     else sending += 1;
   }
   const counts = batch?.counts ?? {};
-  // The answer to an upload may overtake the batch's next report, and the other way round.
+  // The answer to an upload may overtake the batch's next report, and the other way round: jobs beyond those
+  // that were answered are photos whose request is still under way, not further ones.
   const uploaded = Math.max(sent, batch?.total ?? 0);
+  const twice = Math.min(flying, uploaded - sent);
   return {
-    total: uploaded + lost + sending + stopped,
+    total: uploaded + lost + sending + stopped - twice,
     uploaded,
     sending,
     processed: counts.done ?? 0,

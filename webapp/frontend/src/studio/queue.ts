@@ -65,6 +65,11 @@ export function settled(upload: Upload): boolean {
   return upload.state === "sent" || upload.state === "rejected" || upload.state === "failed" || upload.state === "stopped";
 }
 
+/** Whether a request for it is under way, so that the cluster may have the photo before its answer is here. */
+export function inFlight(upload: Upload): boolean {
+  return upload.state === "uploading" || upload.state === "retrying";
+}
+
 export class UploadQueue {
   /** The batch that the photos are in, once the first answer named it. */
   batch: string | null = null;

@@ -63,6 +63,11 @@ describe("the tiles", () => {
     expect(again[0]).toMatchObject({ state: "running", problem: null });
   });
 
+  it("show a photo once when its news comes before the answer to its upload", () => {
+    const uploading = upload("a", { state: "uploading", job: null });
+    expect(tilesOf([photo("a")], [uploading], jobs(), news("job-a")).map((tile) => tile.state)).toEqual(["uploading"]);
+  });
+
   it("hold what the cluster has after the page was loaded again", () => {
     const tiles = tilesOf([], [], jobs(job("x")), { ...news("y"), ...news("x", { state: "done" }) });
     expect(tiles.map((tile) => [tile.job, tile.name, tile.state])).toEqual([

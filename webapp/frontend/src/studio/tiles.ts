@@ -1,7 +1,7 @@
 import type { Job, JobDelta, JobState } from "../api/types";
 import type { Problem } from "../api/client";
 import type { Photo } from "./studio";
-import type { Upload, UploadState } from "./queue";
+import { inFlight, type Upload, type UploadState } from "./queue";
 
 /** One photo of the batch on show, from whatever is known of it: its upload, the live news, its result. */
 export interface Tile {
@@ -69,8 +69,12 @@ export function tilesOf(
       seconds: null,
     };
   });
+  // While requests are under way, unknown jobs are their photos: the news came before the answer.
+  let awaited = uploads.filter(inFlight).length;
   for (const id of new Set([...jobs.keys(), ...Object.keys(news)])) {
-    if (!seen.has(id)) tiles.push(jobTile(id, id, jobs.get(id), news[id], null, null));
+    if (seen.has(id)) continue;
+    if (awaited > 0) awaited -= 1;
+    else tiles.push(jobTile(id, id, jobs.get(id), news[id], null, null));
   }
   return tiles;
 }

@@ -18,11 +18,14 @@ export function Card(props: { title: string; aside?: ReactNode; actions?: ReactN
   );
 }
 
-export function PageHead({ title, subtitle }: { title: string; subtitle: string }) {
+export function PageHead({ title, subtitle, children }: { title: string; subtitle: string; children?: ReactNode }) {
   return (
     <div className={classes.page}>
-      <h1 className={classes.pageTitle}>{title}</h1>
-      <p className={classes.pageSubtitle}>{subtitle}</p>
+      <div>
+        <h1 className={classes.pageTitle}>{title}</h1>
+        <p className={classes.pageSubtitle}>{subtitle}</p>
+      </div>
+      {children}
     </div>
   );
 }

@@ -20,6 +20,11 @@ export function bytes(value: number, language: Language): string {
   return `${number(amount, language, unit > 0 && amount < 99.95 ? 1 : 0)} ${byteUnits[unit]}`;
 }
 
+/** A limit on bytes, as the settings have it: "50 MiB". */
+export function limit(value: number, language: Language): string {
+  return `${number(value / 2 ** 20, language, 1)} MiB`;
+}
+
 /** A span of seconds as people say it: "48 ms", "3.2 s", "4 min", "2 h", "3 d". */
 export function duration(seconds: number | null | undefined, language: Language): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return missing;
@@ -30,6 +35,12 @@ export function duration(seconds: number | null | undefined, language: Language)
   if (span < 5_970) return `${number(span / 60, language)} min`;
   if (span < 172_800) return `${number(span / 3600, language)} h`;
   return `${number(span / 86_400, language)} d`;
+}
+
+/** How long ago something was: as `duration`, but in tenths of a second where that counts milliseconds. */
+export function age(seconds: number, language: Language): string {
+  if (seconds >= 0.95) return duration(seconds, language);
+  return `${new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(Math.max(0, seconds))} s`;
 }
 
 export function percent(value: number, language: Language): string {

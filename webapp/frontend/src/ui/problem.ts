@@ -1,5 +1,8 @@
 import { useTranslation } from "react-i18next";
 import { Problem } from "../api/client";
+import { useSession } from "../api/queries";
+import { useLanguage } from "../i18n";
+import { limit } from "./format";
 
 /** A headline in the reader's language and, beneath it, the server's own sentence. */
 export interface Words {
@@ -34,13 +37,21 @@ function isKnown(type: string): type is keyof typeof titles {
 /** Turns an error (of a request, or recorded with a job) into words. */
 export function useProblemWords(): (error: unknown) => Words {
   const { t } = useTranslation();
+  const [language] = useLanguage();
+  const { data: session } = useSession();
+  // Refusals that the page itself decided on come without a sentence.
+  const ownDetail = (type: string) => {
+    if (type === "network") return t("problem.networkHint");
+    if (type === "image-too-large" && session) return t("problem.imageTooLargeHint", { limit: limit(session.limits.max_bytes, language) });
+    return "";
+  };
   return (error) => {
     const { type = "", detail = "" } = typeof error === "object" && error !== null ? (error as { type?: string; detail?: string }) : {};
     const status = error instanceof Problem ? String(error.status) : "";
     const known = [type, status].find(isKnown);
     return {
       title: t(known === undefined ? "problem.other" : titles[known]),
-      detail: type === "network" ? t("problem.networkHint") : detail,
+      detail: detail || ownDetail(type),
     };
   };
 }

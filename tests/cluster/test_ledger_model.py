@@ -1,0 +1,348 @@
+"""The ledger on a real server against a model of it in Python, under any interleaving of what can happen.
+
+The model is told what the world does (messages arrive late, twice or never, processes and nodes die, answers get lost)
+and says what each answer must be; after every step the whole of Redis must agree with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from cluster import keys
+from cluster.connection import Scripts
+from cluster.errors import Conflict
+from cluster.ledger import Ledger, Outcome, WorkOrder, new_id, rank_base
+from cluster.nodes import Nodes
+from tests.cluster.ledgers import Message, add_node, done, failed, submit_batch
+
+NODES = ("pc-1", "pc-2")
+MAX_LOST = 2
+BUDGET = 0.1
+HELD = ("assigned", "running")
+
+a_node = st.sampled_from(NODES)
+an_index = st.integers(0, 30)
+
+
+@dataclass
+class ModelJob:
+    id: str
+    batch: str
+    rank: tuple[float, int]
+    cost: float
+    state: str = "queued"
+    node: str = ""
+    lease: str = ""
+    avoid: str = ""
+    attempt: int = 0
+    lost: int = 0
+    alone: bool = False
+    mark: str = ""
+
+    def release(self) -> None:
+        self.state, self.node, self.lease = "queued", "", ""
+
+    def end(self, state: str) -> None:
+        self.state, self.lease = state, ""
+
+    def bind(self, state: str, node: str, lease: str) -> None:
+        self.state, self.node, self.lease = state, node, lease
+        self.attempt += 1
+
+
+@dataclass
+class Process:
+    """A worker process with a message in hand."""
+
+    node: str
+    lease: str
+    orders: list[WorkOrder] = field(default_factory=list)
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    def __init__(self, server: redis.Redis) -> None:
+        super().__init__()
+        server.flushall()
+        self.server = server
+        self.ledger = Ledger(server, Scripts(server), max_lost=MAX_LOST)
+        self.registry = Nodes(server, Scripts(server))
+        for name in NODES:
+            add_node(self.registry, name)
+        self.jobs: dict[str, ModelJob] = {}
+        self.batches: list[str] = []
+        self.mode = dict.fromkeys(NODES, "active")
+        self.sent: list[Message] = []
+        self.waiting: dict[str, set[str]] = {name: set() for name in NODES}
+        self.running: dict[str, set[str]] = {name: set() for name in NODES}
+        self.processes: list[Process] = []
+        self.zombies: list[Process] = []
+        self.marks = 0
+
+    # -- the model's own view --------------------------------------------------------------------------------------
+
+    def pick(self, index: int) -> ModelJob:
+        jobs = list(self.jobs.values())
+        return jobs[index % len(jobs)]
+
+    def backlog(self) -> list[ModelJob]:
+        return sorted((job for job in self.jobs.values() if job.state == "queued"), key=lambda job: job.rank)
+
+    def held_by(self, node: str) -> list[ModelJob]:
+        return [job for job in self.jobs.values() if job.node == node and job.state in HELD]
+
+    def give_back(self, node: str, lease: str, *, lost: bool) -> int:
+        """What `Ledger.give_back` must do; returns how many jobs it must move."""
+        together = Counter(job.lease for job in self.held_by(node) if job.state == "running")
+        moved = [job for job in self.held_by(node) if lease in ("", job.lease)]
+        for job in moved:
+            if lost and job.state == "running":
+                job.avoid = node
+                if lease and together[job.lease] > 1:
+                    job.alone = True
+                else:
+                    job.lost += 1
+            if job.lost >= MAX_LOST:
+                job.end("quarantined")
+            else:
+                job.release()
+        for leases in (self.waiting[node], self.running[node]):
+            leases.difference_update([lease] if lease else list(leases))
+        return len(moved)
+
+    def commit(self, process: Process, outcomes: list[Outcome], take: int) -> list[str]:
+        """What `Ledger.commit` must do; returns the jobs that it must hand over."""
+        for outcome in outcomes:
+            job = self.jobs[outcome.id]
+            if (job.state, job.attempt, job.lease) == ("running", outcome.attempt, process.lease):
+                job.end(outcome.state)
+                job.mark = str(outcome.result.get("mark", ""))
+        if process.lease not in self.running[process.node]:
+            return []
+        taken: list[ModelJob] = []
+        if self.mode[process.node] == "active":
+            for job in self.backlog()[: take + 8] if take else []:
+                if job.avoid == process.node:
+                    continue
+                if taken and (sum(other.cost for other in taken) + job.cost > BUDGET or job.alone):
+                    break
+                taken.append(job)
+                if len(taken) == take or job.alone:
+                    break
+        for job in taken:
+            job.bind("running", process.node, process.lease)
+        if not taken:
+            self.running[process.node].discard(process.lease)
+        return [job.id for job in taken]
+
+    # -- what can happen -------------------------------------------------------------------------------------------
+
+    @rule(
+        count=st.integers(1, 4),
+        priority=st.integers(-1, 1),
+        append=st.booleans(),
+        cost=st.sampled_from([0.015625, 0.0625]),
+    )
+    def submit(self, count: int, priority: int, append: bool, cost: float) -> None:
+        batch = self.batches[-1] if append and self.batches else None
+        found, ids = submit_batch(self.ledger, count, cost=cost, priority=priority, batch=batch)
+        if batch is None:
+            self.batches.append(found)
+        base = rank_base(interactive=count == 1 and batch is None, priority=priority)
+        for job_id in ids:
+            self.jobs[job_id] = ModelJob(job_id, found, (base, len(self.jobs)), cost)
+
+    @precondition(lambda self: self.jobs)
+    @rule(node=a_node, picks=st.lists(an_index, min_size=1, max_size=4), slots=st.sampled_from([None, 1, 2]))
+    def bind(self, node: str, picks: list[int], slots: int | None) -> None:
+        ids = list(dict.fromkeys(self.pick(index).id for index in picks))
+        lease = new_id("l")
+        answer = self.ledger.bind(node, lease, ids, {}, slots)
+        wait = [self.jobs[job_id] for job_id in ids if self.jobs[job_id].state == "queued"]
+        if self.mode[node] != "active":
+            assert answer == "GONE"
+        elif slots is not None and len(self.waiting[node]) + len(self.running[node]) >= slots:
+            assert answer == "FULL"
+        elif not wait:
+            assert answer == "NONE"
+        else:
+            for job in wait:
+                job.bind("assigned", node, lease)
+            assert answer == {job.id: job.attempt for job in wait}
+            self.waiting[node].add(lease)
+            self.sent.append(Message(node, lease, answer))
+
+    @precondition(lambda self: self.sent)
+    @rule(index=an_index)
+    def message_arrives(self, index: int) -> None:
+        """Any message ever sent may arrive, late and more than once."""
+        message = self.sent[-1 - index % len(self.sent)]
+        orders = self.ledger.claim(message.node, message.lease, message.attempts)
+        expected = []
+        if message.lease in self.waiting[message.node]:
+            self.waiting[message.node].remove(message.lease)
+            for job in map(self.jobs.__getitem__, message.attempts):
+                if job.state == "assigned" and job.lease == message.lease:
+                    job.state = "running"
+                    expected.append((job.id, job.attempt))
+        assert [(order.id, order.attempt) for order in orders] == expected
+        if orders:
+            self.running[message.node].add(message.lease)
+            self.processes.append(Process(message.node, message.lease, orders))
+
+    def outcomes(self, process: Process, good: bool) -> list[Outcome]:
+        self.marks += 1
+        return [done(order, str(self.marks)) if good else failed(order) for order in process.orders]
+
+    @precondition(lambda self: self.processes)
+    @rule(index=an_index, good=st.booleans(), take=st.integers(0, 4), answer_lost=st.booleans())
+    def work_is_finished(self, index: int, good: bool, take: int, answer_lost: bool) -> None:
+        process = self.processes[index % len(self.processes)]
+        outcomes = self.outcomes(process, good)
+        expected = self.commit(process, outcomes, take)
+        calls = [self.ledger.commit(process.node, process.lease, outcomes, take=take, budget=BUDGET)]
+        if answer_lost:
+            calls.append(self.ledger.commit(process.node, process.lease, outcomes, take=take, budget=BUDGET))
+        for orders in calls:
+            assert sorted(order.id for order in orders) == sorted(expected)
+            assert all(order.attempt == self.jobs[order.id].attempt for order in orders)
+        process.orders = calls[-1]
+        if not process.orders:
+            self.processes.remove(process)
+
+    @precondition(lambda self: self.zombies)
+    @rule(index=an_index, good=st.booleans(), take=st.integers(0, 2))
+    def work_is_finished_on_a_node_that_was_given_up(self, index: int, good: bool, take: int) -> None:
+        process = self.zombies[index % len(self.zombies)]
+        outcomes = self.outcomes(process, good)
+        assert self.commit(process, outcomes, take) == []
+        assert self.ledger.commit(process.node, process.lease, outcomes, take=take, budget=BUDGET) == []
+
+    @precondition(lambda self: self.processes)
+    @rule(index=an_index)
+    def process_dies(self, index: int) -> None:
+        process = self.processes.pop(index % len(self.processes))
+        expected = self.give_back(process.node, process.lease, lost=True)
+        assert self.ledger.give_back(process.node, "signal 9", lost=True, lease=process.lease) == expected
+
+    @rule(node=a_node, lost=st.booleans())
+    def node_is_given_up(self, node: str, lost: bool) -> None:
+        expected = self.give_back(node, "", lost=lost)
+        assert self.ledger.give_back(node, "gone", lost=lost) == expected
+        self.zombies += [process for process in self.processes if process.node == node]
+        self.processes = [process for process in self.processes if process.node != node]
+
+    @rule(node=a_node)
+    def node_is_drained(self, node: str) -> None:
+        moved = [job for job in self.held_by(node) if job.state == "assigned"]
+        for job in moved:
+            job.release()
+        self.waiting[node].clear()
+        assert self.ledger.return_waiting(node) == len(moved)
+
+    @rule(node=a_node, mode=st.sampled_from(["active", "active", "paused", "draining"]))
+    def mode_is_set(self, node: str, mode: str) -> None:
+        self.registry.set_mode(node, mode)
+        self.mode[node] = mode
+
+    @precondition(lambda self: self.jobs)
+    @rule(index=an_index)
+    def cancel(self, index: int) -> None:
+        job = self.pick(index)
+        if job.state in ("queued", *HELD):
+            job.end("cancelled")
+            self.ledger.cancel(job.id)
+        else:
+            with pytest.raises(Conflict):
+                self.ledger.cancel(job.id)
+
+    @precondition(lambda self: self.jobs)
+    @rule(index=an_index)
+    def retry(self, index: int) -> None:
+        job = self.pick(index)
+        if job.state in ("failed", "quarantined", "cancelled"):
+            job.release()
+            job.lost, job.avoid, job.mark = 0, "", ""
+            self.ledger.retry(job.id)
+        else:
+            with pytest.raises(Conflict):
+                self.ledger.retry(job.id)
+
+    # -- what must always hold -------------------------------------------------------------------------------------
+
+    @invariant()
+    def all_of_redis_agrees_with_the_model(self) -> None:
+        found = self.read()
+        for job in self.jobs.values():
+            self.check_record(job, found[keys.job(job.id)], found[keys.timeline(job.id)])
+        for state in keys.JOB_STATES:
+            assert found[keys.state(state)] == [job.id for job in self.jobs.values() if job.state == state], state
+        for batch in self.batches:
+            self.check_batch(batch, found[keys.batch(batch)], found[keys.batch_finished(batch)])
+        assert found[keys.BACKLOG] == [job.id for job in self.backlog()]
+        for node in NODES:
+            held = self.held_by(node)
+            assert found[keys.node_jobs(node)] == {job.id: job.lease for job in held}
+            assert set(found[keys.waiting(node)]) == self.waiting[node]
+            assert set(found[keys.running(node)]) == self.running[node]
+            assert {job.lease for job in held if job.state == "assigned"} <= self.waiting[node]
+            assert {job.lease for job in held if job.state == "running"} <= self.running[node]
+        for message in self.sent:
+            held_by_lease = {job.id for job in self.jobs.values() if job.lease == message.lease}
+            assert found[keys.lease(message.lease)] == held_by_lease
+
+    def read(self) -> dict[str, Any]:
+        """Every key of the ledger, read in one go."""
+        hashes = [keys.job(job_id) for job_id in self.jobs] + [keys.batch(batch) for batch in self.batches]
+        hashes += [keys.node_jobs(node) for node in NODES]
+        lists = [keys.timeline(job_id) for job_id in self.jobs] + [keys.batch_finished(batch) for batch in self.batches]
+        sorted_sets = [keys.BACKLOG, *map(keys.state, keys.JOB_STATES)]
+        sorted_sets += [key(node) for node in NODES for key in (keys.waiting, keys.running)]
+        sets = [keys.lease(message.lease) for message in self.sent]
+        pipe = self.server.pipeline(transaction=False)
+        for key in hashes:
+            pipe.hgetall(key)
+        for key in lists:
+            pipe.lrange(key, 0, -1)
+        for key in sorted_sets:
+            pipe.zrange(key, 0, -1)
+        for key in sets:
+            pipe.smembers(key)
+        return dict(zip(hashes + lists + sorted_sets + sets, pipe.execute(), strict=True))
+
+    def check_record(self, job: ModelJob, record: dict[str, str], timeline: list[str]) -> None:
+        assert (record["state"], record["node"], record["lease"]) == (job.state, job.node, job.lease)
+        assert (int(record["attempt"]), int(record["lost"])) == (job.attempt, job.lost)
+        events = [json.loads(line)["event"] for line in timeline]
+        assert events.count("done") == (1 if job.state == "done" else 0)
+        if job.state == "done":
+            assert json.loads(record["result"])["mark"] == job.mark, "a committed result is never replaced"
+
+    def check_batch(self, batch: str, record: dict[str, str], finished: list[str]) -> None:
+        members = [job for job in self.jobs.values() if job.batch == batch]
+        counts = Counter(job.state for job in members)
+        assert int(record["total"]) == len(members)
+        assert {state: int(record.get(state, 0)) for state in keys.JOB_STATES} == {
+            state: counts[state] for state in keys.JOB_STATES
+        }
+        assert sorted(finished) == sorted(job.id for job in members if job.state in keys.FINISHED)
+
+
+def test_the_ledger_does_what_the_model_says_whatever_happens(server: redis.Redis) -> None:
+    run_state_machine_as_test(
+        lambda: LedgerMachine(server),
+        settings=settings(
+            max_examples=80,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+        ),
+    )

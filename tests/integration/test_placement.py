@@ -1,0 +1,102 @@
+"""Where work goes, on nodes that are unlike: real Celery workers, started one by one."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cluster.metrics import usable_cpus
+from tests.integration.clusters import Plain, cpu_burner, wait_until
+from tests.integration.photos import jpeg_files
+
+CAPACITY = {"pc-4": 4, "pc-2": 2, "pc-1": 1}
+BURST = 60
+WITHIN = 0.15
+
+needs_two_cores = pytest.mark.skipif(len(usable_cpus()) < 2, reason="disjoint cores need two of them")
+
+
+def explained(job: dict[str, Any]) -> None:
+    """The placement says why this node, and what was known of the others."""
+    placement = job["placement"]
+    assert placement["node"] == job["node"]
+    assert job["node"] in placement["reason"] or "lowest" in placement["reason"]
+    assert job["node"] in [candidate["node"] for candidate in placement["candidates"] if candidate["held"] is None]
+    for candidate in placement["candidates"]:
+        assert candidate["score"] is not None
+        assert candidate["sample_age"] >= 0
+        assert candidate["slots"] == candidate["cores"] + max(1, 0.25 * candidate["cores"])
+
+
+@pytest.fixture(scope="module")
+def pinned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
+    """Two nodes of one PC, each with one process on a core of its own, and the PC's monitor."""
+    cpus = usable_cpus()
+    with Plain(tmp_path_factory.mktemp("pinned")) as plain:
+        plain.image_worker("left", "-c", "1", cpus=cpus[:1])
+        plain.image_worker("right", "-c", "1", cpus=cpus[1:2])
+        plain.monitor("pc", "left", "right")
+        plain.await_live("left", "right")
+        yield plain
+
+
+@needs_two_cores
+def test_new_tasks_keep_away_from_a_busy_core(pinned: Plain) -> None:
+    files = jpeg_files(pinned.folder / "photos", 28)
+
+    def usage(node: str) -> float:
+        return float(pinned.redis.hget(f"worker:{node}", "cpu_usage") or 0)
+
+    with cpu_burner(pinned.folder, usable_cpus()[0]):
+        wait_until(lambda: usage("left") > 95, "the burner in a sample")
+        sequential = []
+        for file in files[:8]:
+            ids = pinned.submit([file], "blur")
+            sequential += pinned.await_jobs(ids)
+        burst = pinned.await_jobs(pinned.submit(files[8:], "blur"))
+
+    for job in [*sequential, *burst]:
+        assert job["state"] == "done"
+        explained(job)
+        [avoided] = [one for one in job["placement"]["candidates"] if one["node"] == "left"]
+        assert avoided["held"] == "busy with other programs"
+        assert avoided["cpu_usage"] > 85
+    assert Counter(job["node"] for job in sequential) == {"right": 8}
+    assert Counter(job["node"] for job in burst) == {"right": 20}
+
+
+@needs_two_cores
+def test_it_works_again_when_the_core_is_free(pinned: Plain) -> None:
+    wait_until(lambda: float(pinned.redis.hget("worker:left", "cpu_usage") or 100) < 60, "the burner's end in a sample")
+    jobs = pinned.await_jobs(pinned.submit(jpeg_files(pinned.folder / "more", 20), "blur"))
+    nodes = Counter(job["node"] for job in jobs)
+    assert min(nodes["left"], nodes["right"]) >= 5
+
+
+@pytest.fixture(scope="module")
+def unlike(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
+    """Three nodes of four, two and one processes, all in one session and on all cores: each process gets as much
+    of the CPU as any other, so a node's capacity is the number of its processes."""
+    with Plain(tmp_path_factory.mktemp("unlike")) as plain:
+        for node, processes in CAPACITY.items():
+            plain.image_worker(node, "-c", str(processes))
+        plain.monitor("pc", *CAPACITY)
+        plain.await_live(*CAPACITY)
+        yield plain
+
+
+def test_a_burst_spreads_by_capacity(unlike: Plain) -> None:
+    ids = unlike.submit(jpeg_files(unlike.folder / "photos", BURST), "blur")
+    jobs = unlike.await_jobs(ids)
+    assert {job["state"] for job in jobs} == {"done"}
+    counts = Counter(job["node"] for job in jobs)
+    for node, processes in CAPACITY.items():
+        ideal = BURST * processes / sum(CAPACITY.values())
+        # Within 15 %, the bounds rounded outwards to whole jobs: 29..40, 14..20 and 7..10.
+        assert math.floor(ideal * (1 - WITHIN)) <= counts[node] <= math.ceil(ideal * (1 + WITHIN)), counts
+    for job in jobs:
+        explained(job)
