@@ -13,7 +13,7 @@ def make(folder: Path, count: int, width: int, height: int, seed: int = 1) -> li
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"photo-{width}x{height}-{number:04d}.jpg" for number in range(count)]
     rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j].astype(np.float32)
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j].astype(np.float32)
     base = np.stack([_waves(x, y, rng) for _ in range(3)], axis=2)
     base += 40.0 * (np.hypot(x - 0.4, y - 0.6) < 0.2)[..., None]
     noise = rng.normal(0.0, 8.0, (height, width, 1)).astype(np.float32)

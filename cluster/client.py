@@ -100,7 +100,8 @@ class DirectRunner:
                 time.sleep(POLL)
 
     def _new(self, batch: str | None, seen: int) -> list[dict[str, Any]]:
-        return self._cluster.batch(batch, after=seen)["results"] if batch else []
+        ledger = self._cluster.ledger
+        return ledger.views(ledger.finished_after(batch, seen)) if batch else []
 
     def _finished(self, job: dict[str, Any]) -> Finished:
         if job["state"] != "done":

@@ -148,7 +148,8 @@ class Cluster:
         appended to an earlier batch of the same pipeline and output. Raises NoLiveNode, BacklogFull, Conflict,
         NotFound.
         """
-        if not any(node.state == "live" and node.cores for node in self.registry.snapshot().state.nodes):
+        # A stale node may only be late: its jobs wait for it, or for another.
+        if not any(node.state in ("live", "stale") and node.cores for node in self.registry.snapshot().state.nodes):
             raise NoLiveNode("no live node: start one with `cumulo worker`, or resume a paused one")
         jobs = [
             NewJob(

@@ -9,7 +9,6 @@ import io
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,8 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.servers import unused_port
 
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
@@ -65,13 +66,6 @@ def docker(*arguments: str, environment: dict[str, str], check: bool = True) -> 
     return done
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 60) -> T:
     """The first answer of `probe` that is not None."""
     deadline = time.monotonic() + seconds
@@ -92,7 +86,7 @@ def composed() -> Iterator[Composed]:
         pytest.fail(f"No Docker engine answers. {HOW}")
 
     mark = secrets.token_hex(4)
-    web_port, flower_port = free_port(), free_port()
+    web_port, flower_port = unused_port(), unused_port()
     token, flower_password = secrets.token_hex(16), secrets.token_hex(16)
     environment = os.environ | {
         "COMPOSE_PROJECT_NAME": f"cumulo-test-{mark}",

@@ -195,7 +195,7 @@ class Watched:
     def jobs(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         return [self.view.job(job_id) for job_id in ids]
 
-    def await_jobs(self, ids: Sequence[str], seconds: float = 120.0) -> list[dict[str, Any]]:
+    def await_jobs(self, ids: Sequence[str], seconds: float = 90.0) -> list[dict[str, Any]]:
         """The jobs once all of them have ended."""
 
         def open_jobs() -> dict[str, int]:

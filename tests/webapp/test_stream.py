@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, cast
 
 import pytest
@@ -20,6 +21,7 @@ from webapp import broadcast, stream
 from webapp.broadcast import CLOSED, Broadcaster, Listener, Pace, StreamsFull
 
 URL = "/api/v1/stream"
+PATIENCE = 30
 
 
 class Reader:
@@ -49,13 +51,13 @@ class Reader:
                     yield fields["event"], json.loads(fields["data"]), fields.get("id", "")
 
     def until(self, kind: str, wanted: Callable[[dict[str, Any]], bool] = lambda data: True) -> dict[str, Any]:
-        for event, data, _ in self._events:
+        for event, data, _ in islice(self._events, PATIENCE):
             if event == kind and wanted(data):
                 return data
-        raise AssertionError(f"the stream ended without {kind}")
+        raise AssertionError(f"the stream ended, or said {PATIENCE} other things, without {kind}")
 
     def last_id(self, kind: str) -> str:
-        for event, _, id in self._events:
+        for event, _, id in islice(self._events, PATIENCE):
             if event == kind and id:
                 return id
         raise AssertionError(f"the stream ended without an id on {kind}")
@@ -158,12 +160,13 @@ def test_only_the_last_message_of_a_group_moves_the_position(app: Flask, submit:
 def test_what_was_missed_comes_after_a_reconnect(
     listen: Callable[..., Reader], submit: Submit, cluster: FakeCluster
 ) -> None:
-    reader = listen()
+    reader, other = listen(), listen()
     reader.until("summary")
     job = submit("a.png")["jobs"][0]
     seen = reader.last_id("batches")
     reader.response.close()
     cluster.finish(job["id"])
+    other.until("jobs", lambda data: data["items"][0]["state"] == "done")
     again = listen(Last_Event_ID=seen)
     assert again.until("jobs")["items"][0]["state"] == "done"
 

@@ -5,7 +5,7 @@ import { usePolicy, useSession, useSetPolicy } from "../api/queries";
 import type { NodeState } from "../api/types";
 import { useLanguage } from "../i18n";
 import { useLive } from "../live/context";
-import { duration, number } from "../ui/format";
+import { duration, number, sentence } from "../ui/format";
 import { useProblemWords } from "../ui/problem";
 import classes from "./SummaryLine.module.css";
 
@@ -54,7 +54,7 @@ function PolicySelect() {
         onChange={(event) => change.mutate(event.target.value)}
       />
       {change.error === null ? (
-        <span className={classes.note}>{chosen ? text(chosen.description) : t("cluster.policyHint")}</span>
+        <span className={classes.note}>{chosen ? sentence(text(chosen.description)) : t("cluster.policyHint")}</span>
       ) : (
         <span className={classes.failed} role="alert">
           {t("cluster.policyFailed")}: {words(change.error).detail || words(change.error).title}
@@ -84,7 +84,7 @@ export function SummaryLine() {
             summary !== null && (
               <span className={classes.counts}>
                 {counts.map(({ state, count }) => (
-                  <span key={state} className={classes.count} data-state={state}>
+                  <span key={state} className={classes.count} data-state={count > 0 ? state : undefined}>
                     {t(`cluster.count.${state}`, { count })}
                   </span>
                 ))}

@@ -147,6 +147,18 @@ export const es: Translation = {
       smaller: "{{percent}} menos",
       larger: "{{percent}} más",
     },
+    event: {
+      queued: "Recibida por el clúster",
+      assigned: "Enviada a un nodo",
+      taken: "Tomada por un nodo con sitio",
+      started: "Empezada",
+      done: "Hecha",
+      failed: "Fallida",
+      cancelled: "Cancelada",
+      quarantined: "Apartada",
+      retried: "Se intentó otra vez",
+      returned: "De vuelta a los pendientes",
+    },
     why: {
       title: "¿Por qué este nodo?",
       chosen: "La política {{policy}} dio esta foto a {{node}}.",
@@ -199,7 +211,7 @@ export const es: Translation = {
       offline_other: "{{count}} desconectados",
     },
     empty: "Todavía no se ha unido ningún PC",
-    emptyHint: "Ejecuta esto en un PC de tu red y aparecerá aquí enseguida; `cumulo up --host 0.0.0.0` muestra la línea con la dirección correcta:",
+    emptyHint: "Ejecuta esto en un PC de tu red y aparecerá aquí enseguida. La dirección correcta está en la línea que muestra cumulo up --host 0.0.0.0:",
     unavailable: "Ahora no se pueden cargar los nodos.",
     node: {
       cpu: "CPU",

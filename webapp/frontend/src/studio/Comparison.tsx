@@ -24,21 +24,16 @@ function useResultSource(job: Job): { src: string; preview: boolean; onError: ()
   };
 }
 
-function Slider({ job, original }: { job: Job; original: string }) {
+function Slider({ job, original, onUnreadable }: { job: Job; original: string; onUnreadable: () => void }) {
   const { t } = useTranslation();
   const slider = useReactCompareSlider({ keyboardIncrement: "2%" });
   const result = useResultSource(job);
-  const [noOriginal, setNoOriginal] = useState(false);
   return (
     <figure className={classes.single}>
       <Provider {...slider}>
         <Root className={classes.slider} style={shapeOf(job.result ?? job.input)}>
           <Item item="itemOne" className={classes.layer}>
-            {noOriginal ? (
-              <Picture src={null} alt="" fallback={t("studio.job.cannotShow", { format: job.input.format.toUpperCase() })} />
-            ) : (
-              <img className={classes.image} src={original} alt={t("studio.job.original")} draggable={false} onError={() => setNoOriginal(true)} />
-            )}
+            <img className={classes.image} src={original} alt={t("studio.job.original")} draggable={false} onError={onUnreadable} />
           </Item>
           <Item item="itemTwo" className={classes.layer}>
             <img className={classes.image} src={result.src} alt={t("studio.job.result")} draggable={false} onError={result.onError} />
@@ -97,10 +92,12 @@ function Side({ job, original }: { job: Job; original: string }) {
 
 /** The result with its original: side by side, or one over the other with a divider. Without a result the original alone. */
 export function Comparison({ job, original, mode }: { job: Job; original: string; mode: CompareMode }) {
-  const slider = job.result !== null && mode === "slider";
+  const [unreadable, setUnreadable] = useState(false);
+  // There is nothing to draw the divider over when the browser cannot show the original.
+  const slider = job.result !== null && mode === "slider" && !unreadable;
   return (
     <div data-testid="compare" data-mode={slider ? "slider" : "side"}>
-      {slider ? <Slider job={job} original={original} /> : <Side job={job} original={original} />}
+      {slider ? <Slider job={job} original={original} onUnreadable={() => setUnreadable(true)} /> : <Side job={job} original={original} />}
     </div>
   );
 }

@@ -2,7 +2,7 @@ import { memo, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { address } from "../api/client";
 import { useLanguage } from "../i18n";
-import { bytes, duration } from "../ui/format";
+import { bytes, duration, sentence } from "../ui/format";
 import { WarningIcon } from "../ui/icons";
 import { Picture } from "../ui/Picture";
 import { useProblemWords } from "../ui/problem";
@@ -16,8 +16,9 @@ const busy: ReadonlySet<Tile["state"]> = new Set(["uploading", "retrying", "runn
 
 /** The server's sentence begins with the file's name, which stands right above it here. */
 function withoutName(detail: string, name: string): string {
-  const rest = detail.startsWith(`${name}: `) ? detail.slice(name.length + 2) : detail;
-  return rest.charAt(0).toUpperCase() + rest.slice(1);
+  const start = `${name}: `;
+  // The sentence may have been given a capital.
+  return detail.toLowerCase().startsWith(start.toLowerCase()) ? sentence(detail.slice(start.length)) : detail;
 }
 
 function TileBody({ tile }: { tile: Tile }) {

@@ -64,5 +64,10 @@ export function pixels(width: number, height: number, language: Language): strin
   return `${number(width, language)} × ${number(height, language)}`;
 }
 
+/** The server's texts with a capital at the start, as they stand alone here. */
+export function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** Orders names as people do: pc-2 before pc-10. */
 export const byName = new Intl.Collator("en", { numeric: true }).compare;

@@ -2,7 +2,7 @@ import { useTranslation } from "react-i18next";
 import { Problem } from "../api/client";
 import { useSession } from "../api/queries";
 import { useLanguage } from "../i18n";
-import { limit } from "./format";
+import { limit, sentence } from "./format";
 
 /** A headline in the reader's language and, beneath it, the server's own sentence. */
 export interface Words {
@@ -51,7 +51,7 @@ export function useProblemWords(): (error: unknown) => Words {
     const known = [type, status].find(isKnown);
     return {
       title: t(known === undefined ? "problem.other" : titles[known]),
-      detail: detail || ownDetail(type),
+      detail: sentence(detail) || ownDetail(type),
     };
   };
 }

@@ -1,0 +1,65 @@
+"""A real cluster for a benchmark, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+CUMULO = [sys.executable, "-c", "from cluster.cli import main; main()"]
+READY_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Running:
+    data: Path
+    url: str
+    token: str
+    redis_url: str
+
+    @property
+    def entrance(self) -> str:
+        return f"{self.url}/?token={self.token}"
+
+    def forget_images(self) -> None:
+        """Removes stored images, so that a second round writes them again instead of finding them."""
+        for path in (self.data / "blobs").glob("??/*"):
+            path.unlink()
+
+
+@contextmanager
+def cluster(nodes: int) -> Iterator[Running]:
+    """`cumulo up --nodes N`, ready; stopped and removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="cumulo-bench-") as folder:
+        data = Path(folder)
+        process = subprocess.Popen(
+            [*CUMULO, "up", "--nodes", str(nodes), "--data", folder, "--no-browser"],
+            env={name: value for name, value in os.environ.items() if not name.startswith("CUMULO_")},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            until = time.monotonic() + READY_SECONDS
+            while not (data / "cluster.json").exists():
+                if process.poll() is not None or time.monotonic() > until:
+                    raise RuntimeError("`cumulo up` did not come up")
+                time.sleep(0.1)
+            found = json.loads((data / "cluster.json").read_text())
+            yield Running(data, found["url"], found["token"], found["redis_url"])
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def timed(command: list[str]) -> float:
+    """Seconds from the start to the end of a command that must succeed."""
+    begin = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - begin
