@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import photos
-from benchmarks.running import CUMULO, Running, cluster, timed
+from benchmarks.running import Running, cluster, timed
 from cluster.metrics import usable_cpus
 
 SETS = (("200 photos of 2 MP", 200, 1600, 1250, 0.85), ("400 photos of 0.1 MP", 400, 400, 250, 0.70))
@@ -22,7 +22,7 @@ ROUNDS = 5
 def one_round(running: Running, folder: Path, out: Path, pool_first: bool) -> tuple[float, float]:
     """Seconds of (Cúmulo, pool)."""
     running.forget_images()
-    ours = [*CUMULO, "apply", str(folder), "-f", "sepia", "-o", str(out / "ours"), "--data", str(running.data)]
+    ours = running.apply(str(folder), "-f", "sepia", "-o", str(out / "ours"))
     pool = [
         *(sys.executable, "-m", "benchmarks.pool"),
         *(str(folder), str(out / "pool"), "sepia", str(len(usable_cpus()))),

@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks import photos
-from benchmarks.running import CUMULO, Running, cluster
+from benchmarks.running import Running, cluster
 
 BROWSER_FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -51,7 +51,7 @@ def main() -> None:
             drop(page, running, paths[0])
             idle = [drop(page, running, path) for path in paths[1:DROPS]]
             load = subprocess.Popen(
-                [*CUMULO, "apply", f"{folder}/load", "-f", "blur:radius=2", "-o", f"{folder}/out", "--data", str(running.data)],
+                running.apply(f"{folder}/load", "-f", "blur:radius=2", "-o", f"{folder}/out"),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )

@@ -28,6 +28,10 @@ class Running:
     def entrance(self) -> str:
         return f"{self.url}/?token={self.token}"
 
+    def apply(self, folder: str, *options: str) -> list[str]:
+        """The command `cumulo apply FOLDER OPTIONS...` on this cluster."""
+        return [*CUMULO, "apply", folder, *options, "--data", str(self.data)]
+
     def forget_images(self) -> None:
         """Removes stored images, so that a second round writes them again instead of finding them."""
         for path in (self.data / "blobs").glob("??/*"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import redis
 
 from benchmarks import photos
-from benchmarks.running import CUMULO, cluster
+from benchmarks.running import cluster
 
 SECONDS = 30.0
 EVERY = 0.02
@@ -22,7 +22,7 @@ def main() -> None:
         server = redis.Redis.from_url(running.redis_url, decode_responses=True)
         nodes = sorted(server.smembers("workers:active"))
         work = subprocess.Popen(
-            [*CUMULO, "apply", f"{folder}/in", "-f", "blur:radius=3", "-f", "edges", "-o", f"{folder}/out", "--data", str(running.data)],
+            running.apply(f"{folder}/in", "-f", "blur:radius=3", "-f", "edges", "-o", f"{folder}/out"),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

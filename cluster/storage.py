@@ -6,6 +6,7 @@ through the web app's internal blob route and the node token.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -123,15 +124,16 @@ class FolderStore:
 
     def put(self, data: bytes) -> str:
         sha256 = hashlib.sha256(data).hexdigest()
-        path = self._place(sha256)
-        if path.exists():
-            return sha256
         temporary = self.root / f"in-{secrets.token_hex(8)}"
         try:
+            path = self._place(sha256)
+            if path.exists():
+                return sha256
             temporary.write_bytes(data)
             os.replace(temporary, path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             raise StoreError(f"cannot write into {self.root}: {error.strerror}") from error
         return sha256
 

@@ -23,8 +23,10 @@ class LeaseRequest(Request):  # type: ignore[misc]  # celery has no types
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         answer = super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
-        if isinstance(exc_info.exception, WorkerLostError):
-            self._lost(str(exc_info.exception))
+        # billiard wraps the exception, whose words would then be its whole traceback.
+        error = getattr(exc_info.exception, "exc", exc_info.exception)
+        if isinstance(error, WorkerLostError):
+            self._lost(str(error))
         return answer
 
     def on_timeout(self, soft: bool, timeout: float) -> Any:

@@ -59,7 +59,7 @@ class SpooledFile(io.RawIOBase):
             raise Problem(
                 413,
                 "image-too-large",
-                f"The file is larger than {limits.size(self._limit)}, the limit for one image.",
+                f"{self._name}: the file is larger than {limits.size(self._limit)}, the limit for one image.",
                 file=self._name,
             )
         return self._spool.write(data)
@@ -171,4 +171,7 @@ def receive_one(stream: BinaryIO, name: str) -> Upload:
     try:
         return context.cluster().receive(stream, name)
     except (filters.FilterError, cluster.errors.ClusterError) as error:
-        raise problems.from_error(error, file=name) from error
+        problem = problems.from_error(error, file=name)
+        if isinstance(error, filters.FilterError):
+            problem.detail = f"{name}: {problem.detail}"
+        raise problem from error

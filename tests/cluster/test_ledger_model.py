@@ -27,10 +27,12 @@ from tests.cluster.ledgers import Message, add_node, done, failed, submit_batch
 NODES = ("pc-1", "pc-2")
 MAX_LOST = 2
 BUDGET = 0.1
+MOST_JOBS = 7  # so that the same jobs meet again and again
 HELD = ("assigned", "running")
 
 a_node = st.sampled_from(NODES)
-an_index = st.integers(0, 30)
+an_index = st.integers(0, 7)
+seldom = st.sampled_from([False, False, False, True])
 
 
 @dataclass
@@ -145,6 +147,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # -- what can happen -------------------------------------------------------------------------------------------
 
+    @precondition(lambda self: len(self.jobs) < MOST_JOBS)
     @rule(
         count=st.integers(1, 4),
         priority=st.integers(-1, 1),
@@ -198,6 +201,20 @@ class LedgerMachine(RuleBasedStateMachine):
             self.running[message.node].add(message.lease)
             self.processes.append(Process(message.node, message.lease, orders))
 
+    @precondition(lambda self: self.jobs)
+    @rule(node=a_node, picks=st.lists(an_index, min_size=1, max_size=2))
+    def work_is_started(self, node: str, picks: list[int]) -> None:
+        before = len(self.sent)
+        self.bind(node, picks, None)
+        if len(self.sent) > before:
+            self.message_arrives(0)
+
+    @precondition(lambda self: self.jobs and any(job.state == "queued" for job in self.jobs.values()))
+    @rule(node=a_node)
+    def the_head_of_the_backlog_is_started(self, node: str) -> None:
+        head = self.backlog()[0].id
+        self.work_is_started(node, [list(self.jobs).index(head)])
+
     def outcomes(self, process: Process, good: bool) -> list[Outcome]:
         self.marks += 1
         return [done(order, str(self.marks)) if good else failed(order) for order in process.orders]
@@ -233,22 +250,36 @@ class LedgerMachine(RuleBasedStateMachine):
         expected = self.give_back(process.node, process.lease, lost=True)
         assert self.ledger.give_back(process.node, "signal 9", lost=True, lease=process.lease) == expected
 
-    @rule(node=a_node, lost=st.booleans())
-    def node_is_given_up(self, node: str, lost: bool) -> None:
+    @rule(node=a_node, lost=st.booleans(), really=seldom)
+    def node_goes_offline_or_stops(self, node: str, lost: bool, really: bool) -> None:
+        if really:
+            self.node_is_given_up(node, lost=lost)
+
+    def node_is_given_up(self, node: str, *, lost: bool) -> None:
         expected = self.give_back(node, "", lost=lost)
         assert self.ledger.give_back(node, "gone", lost=lost) == expected
         self.zombies += [process for process in self.processes if process.node == node]
         self.processes = [process for process in self.processes if process.node != node]
 
-    @rule(node=a_node)
-    def node_is_drained(self, node: str) -> None:
+    @precondition(lambda self: self.processes)
+    @rule(index=an_index)
+    def work_of_a_node_that_was_given_up_is_started_elsewhere(self, index: int) -> None:
+        process = self.processes[index % len(self.processes)]
+        self.node_is_given_up(process.node, lost=True)
+        other = NODES[1 - NODES.index(process.node)]
+        self.work_is_started(other, [list(self.jobs).index(order.id) for order in process.orders])
+
+    @rule(node=a_node, really=seldom)
+    def node_is_drained(self, node: str, really: bool) -> None:
+        if not really:
+            return
         moved = [job for job in self.held_by(node) if job.state == "assigned"]
         for job in moved:
             job.release()
         self.waiting[node].clear()
         assert self.ledger.return_waiting(node) == len(moved)
 
-    @rule(node=a_node, mode=st.sampled_from(["active", "active", "paused", "draining"]))
+    @rule(node=a_node, mode=st.sampled_from([*["active"] * 6, "paused", "draining"]))
     def mode_is_set(self, node: str, mode: str) -> None:
         self.registry.set_mode(node, mode)
         self.mode[node] = mode
@@ -275,6 +306,10 @@ class LedgerMachine(RuleBasedStateMachine):
         else:
             with pytest.raises(Conflict):
                 self.ledger.retry(job.id)
+
+    # What is common happens more often than what is rare.
+    another_is_started = yet_another_is_started = the_head_of_the_backlog_is_started
+    another_is_finished = yet_another_is_finished = work_is_finished
 
     # -- what must always hold -------------------------------------------------------------------------------------
 
@@ -340,8 +375,8 @@ def test_the_ledger_does_what_the_model_says_whatever_happens(server: redis.Redi
     run_state_machine_as_test(
         lambda: LedgerMachine(server),
         settings=settings(
-            max_examples=80,
-            stateful_step_count=40,
+            max_examples=60,
+            stateful_step_count=60,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
         ),

@@ -40,10 +40,10 @@ def _nothing_else_is_disturbed(cluster: Up) -> Iterator[None]:
 
 
 FILES = {
-    "a text": ("notes.jpg", b"Dear diary, this is no photo.\n" * 50, 415, ["notes.jpg", "jpeg", "png", "webp"]),
-    "nothing": ("empty.png", b"", 415, ["empty.png", "an empty file"]),
-    "a cut header": ("cut.png", GOOD[:20], 422, ["cut.png", "cut short"]),
-    "200 megapixels": ("huge.png", png(20_000, 10_000), 413, ["huge.png", "200 megapixels", "the limit is 100"]),
+    "a text": ("notes.jpg", b"Dear diary, this is no photo.\n" * 50, 415, ["not an image", "jpeg", "png", "webp"]),
+    "nothing": ("empty.png", b"", 415, ["an empty file"]),
+    "a cut header": ("cut.png", GOOD[:20], 422, ["cut short"]),
+    "200 megapixels": ("huge.png", png(20_000, 10_000), 413, ["200 megapixels", "the limit is 100"]),
 }
 
 
@@ -55,7 +55,7 @@ def test_a_bad_file(cluster: Up, name: str, data: bytes, status: int, words: lis
 
 def test_a_bad_file_among_good_ones_is_named(cluster: Up) -> None:
     files = [("good.png", GOOD), ("notes.txt", b"no photo"), ("good-too.png", GOOD)]
-    assert checked(cluster.post_images(files, filter="sepia"), 415, "notes.txt")["file"] == "notes.txt"
+    assert checked(cluster.post_images(files, filter="sepia"), 415)["file"] == "notes.txt"
 
 
 def test_a_file_cut_short_fails_with_a_reason(cluster: Up) -> None:
@@ -97,7 +97,8 @@ def test_an_empty_form(cluster: Up) -> None:
 
 def test_an_upload_of_100_megabytes(cluster: Up) -> None:
     data = jpeg() + bytes(100 * 2**20)
-    checked(cluster.post_images([("video.jpg", data)], filter="sepia"), 413, "video.jpg", "50 MiB")
+    problem = checked(cluster.post_images([("video.jpg", data)], filter="sepia"), 413, "50 MiB")
+    assert problem["file"] == "video.jpg"
 
 
 def test_no_live_node(cluster: Up) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +25,7 @@ def explained(job: dict[str, Any]) -> None:
     """The placement says why this node, and what was known of the others."""
     placement = job["placement"]
     assert placement["node"] == job["node"]
-    assert job["node"] in placement["reason"] or "lowest" in placement["reason"]
+    assert re.search(r"score [\d.]+ is the lowest|the only node", placement["reason"])
     assert job["node"] in [candidate["node"] for candidate in placement["candidates"] if candidate["held"] is None]
     for candidate in placement["candidates"]:
         assert candidate["score"] is not None

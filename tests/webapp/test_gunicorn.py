@@ -35,7 +35,8 @@ def launch(data: Path, app: str = "tests.webapp.served:app", **variables: str) -
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CUMULO_")}
     command = [sys.executable, "-m", "gunicorn", "-c", "python:webapp.gunicorn_conf", "--bind", "127.0.0.1:0"]
     return subprocess.Popen(
-        [*command, "--workers", "1", "--log-level", "info", app],
+        # Far longer than our own setting: what holds up the end shows as a stop that takes this long.
+        [*command, "--workers", "1", "--log-level", "info", "--graceful-timeout", "60", app],
         cwd=ROOT,
         env=environment | {"CUMULO_DATA": str(data), **variables},
         stderr=subprocess.PIPE,
@@ -61,7 +62,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     yield Server(process, int(found[1]))
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(30)
     finally:
         process.kill()
         process.wait()
@@ -192,13 +193,11 @@ def test_streams_do_not_hold_up_the_end(server: Server, stop: signal.Signals) ->
     for thread in threads:
         thread.start()
     assert begun.wait(20)
-    started = time.monotonic()
     server.process.send_signal(stop)
-    assert server.process.wait(10) == 0
-    assert time.monotonic() - started < 2.5, "gunicorn had to kill the worker"
-    assert ended.wait(5)
+    assert server.process.wait(30) == 0
+    assert ended.wait(10)
     for thread in threads:
-        thread.join(5)
+        thread.join(10)
 
 
 # -- the start -----------------------------------------------------------------------------------------------------

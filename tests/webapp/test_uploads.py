@@ -210,6 +210,7 @@ def test_wrong_images(client: FlaskClient, data: bytes, status: int, type: str, 
     problem = refused(client, status, image=upload("foto.jpg", data), filter="sepia")
     assert problem["type"] == type
     assert problem["file"] == "foto.jpg"
+    assert problem["detail"].startswith("foto.jpg: ")
     assert said in problem["detail"]
 
 

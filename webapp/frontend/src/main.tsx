@@ -18,7 +18,8 @@ const queries = new QueryClient({
   defaultOptions: {
     queries: {
       // A refusal stays a refusal; only silence and an overloaded server are worth asking again.
-      retry: (failures, error) => failures < 3 && (!(error instanceof Problem) || error.status === 0 || error.status >= 500),
+      retry: (failures, error) =>
+        failures < 3 && (!(error instanceof Problem) || error.status === 0 || error.status >= 500),
       refetchOnWindowFocus: false,
     },
   },
@@ -26,7 +27,12 @@ const queries = new QueryClient({
 
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
-    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} colorSchemeManager={schemeManager} defaultColorScheme="auto">
+    <MantineProvider
+      theme={theme}
+      cssVariablesResolver={cssVariables}
+      colorSchemeManager={schemeManager}
+      defaultColorScheme="auto"
+    >
       <QueryClientProvider client={queries}>
         <LiveProvider>
           <StudioProvider>

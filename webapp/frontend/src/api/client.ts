@@ -69,7 +69,10 @@ function fail(status: number, body: string, retryAfter: string | null): Problem 
  * :param path: below `/api/v1`, starting with a slash.
  * :throws Problem: for every status but 2xx, and when nothing answered.
  */
-export async function request<T>(path: string, init: { method?: string; json?: unknown; signal?: AbortSignal } = {}): Promise<T> {
+export async function request<T>(
+  path: string,
+  init: { method?: string; json?: unknown; signal?: AbortSignal } = {},
+): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (init.json !== undefined) headers["Content-Type"] = "application/json";
   let response: Response;

@@ -5,7 +5,11 @@ import { path, request } from "./client";
 import type { Batch, BatchProgress, FilterInfo, Job, ListOf, PolicyChoice, Session } from "./types";
 
 export function useSession() {
-  return useQuery({ queryKey: ["session"], queryFn: () => request<Session>("/session"), staleTime: Number.POSITIVE_INFINITY });
+  return useQuery({
+    queryKey: ["session"],
+    queryFn: () => request<Session>("/session"),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
 }
 
 export function useFilters() {

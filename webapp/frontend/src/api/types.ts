@@ -3,14 +3,7 @@
 export type Language = "en" | "es";
 export type Localized = Record<Language, string>;
 
-export type JobState =
-  | "queued"
-  | "assigned"
-  | "running"
-  | "done"
-  | "failed"
-  | "cancelled"
-  | "quarantined";
+export type JobState = "queued" | "assigned" | "running" | "done" | "failed" | "cancelled" | "quarantined";
 
 export type NodeState = "live" | "stale" | "paused" | "draining" | "offline";
 
@@ -219,6 +212,3 @@ export interface ListOf<T> {
   items: T[];
   next?: string | null;
 }
-
-/** States in which a job will not change again by itself. */
-export const finalStates: ReadonlySet<JobState> = new Set(["done", "failed", "cancelled", "quarantined"]);

@@ -21,7 +21,12 @@ function ConnectionPill() {
     );
   }
   const tone = live === null ? "idle" : live === 0 ? "warn" : "good";
-  const text = live === null ? t("connection.connecting") : live === 0 ? t("connection.none") : t("connection.live", { count: live });
+  const text =
+    live === null
+      ? t("connection.connecting")
+      : live === 0
+        ? t("connection.none")
+        : t("connection.live", { count: live });
   return (
     <Tooltip label={t("connection.polling")} disabled={connection !== "polling"}>
       <span className={classes.pill} data-tone={tone} data-testid="connection" data-state={connection}>

@@ -1,4 +1,10 @@
-import { Button, type CSSVariablesResolver, createTheme, localStorageColorSchemeManager, type MantineColorsTuple } from "@mantine/core";
+import {
+  Button,
+  type CSSVariablesResolver,
+  createTheme,
+  localStorageColorSchemeManager,
+  type MantineColorsTuple,
+} from "@mantine/core";
 
 /** The one accent. */
 const accent: MantineColorsTuple = [
@@ -37,7 +43,9 @@ export const theme = createTheme({
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif',
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace',
   components: {
-    Button: Button.extend({ styles: (_, props) => ({ root: { fontWeight: (props.variant ?? "filled") === "filled" ? 600 : 500 } }) }),
+    Button: Button.extend({
+      styles: (_, props) => ({ root: { fontWeight: (props.variant ?? "filled") === "filled" ? 600 : 500 } }),
+    }),
   },
   headings: { fontWeight: "600", sizes: { h1: { fontSize: "1.375rem" }, h2: { fontSize: "0.9375rem" } } },
 });

@@ -51,7 +51,13 @@ export default function ClusterPage() {
     <>
       <PageHead title={t("cluster.title")} subtitle={t("cluster.subtitle")}>
         {session?.flower_url && (
-          <Anchor href={session.flower_url} target="_blank" rel="noreferrer" className={classes.flower} data-testid="flower">
+          <Anchor
+            href={session.flower_url}
+            target="_blank"
+            rel="noreferrer"
+            className={classes.flower}
+            data-testid="flower"
+          >
             {t("cluster.flower")} <LinkOutIcon size={15} />
           </Anchor>
         )}

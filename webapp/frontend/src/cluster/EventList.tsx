@@ -9,14 +9,24 @@ import classes from "./EventList.module.css";
 
 const shown = 30;
 type NodeNews = NodeState | "stopped" | "forgotten";
-const known: ReadonlySet<string> = new Set<NodeNews>(["live", "stale", "paused", "draining", "offline", "stopped", "forgotten"]);
+const known: ReadonlySet<string> = new Set<NodeNews>([
+  "live",
+  "stale",
+  "paused",
+  "draining",
+  "offline",
+  "stopped",
+  "forgotten",
+]);
 
 function useEventWords(): (event: ClusterEvent) => string {
   const { t } = useTranslation();
   return (event) => {
     if (event.type === "policy") {
       const policy = event.policy ?? "";
-      return event.detail ? t("cluster.events.policyFrom", { policy, before: event.detail }) : t("cluster.events.policy", { policy });
+      return event.detail
+        ? t("cluster.events.policyFrom", { policy, before: event.detail })
+        : t("cluster.events.policy", { policy });
     }
     const state = event.state ?? "";
     const key = known.has(state) ? (state as NodeNews) : "other";
@@ -39,7 +49,12 @@ export function EventList() {
           {events.slice(0, shown).map((event, index) => {
             const at = eventTime(event);
             return (
-              <li key={event.id ?? index} className={classes.event} data-type={event.type} data-state={event.state ?? undefined}>
+              <li
+                key={event.id ?? index}
+                className={classes.event}
+                data-type={event.type}
+                data-state={event.state ?? undefined}
+              >
                 {at !== null && <time dateTime={new Date(at * 1000).toISOString()}>{clock(at, language)}</time>}
                 <span>
                   {words(event)}

@@ -40,13 +40,15 @@ function Actions({ node }: { node: ClusterNode }) {
     const timer = setTimeout(reset, 6_000);
     return () => clearTimeout(timer);
   }, [isSuccess, reset]);
-  const possible = node.kind === "watched" ? actions[node.state].filter((action) => action === "forget") : actions[node.state];
+  const possible =
+    node.kind === "watched" ? actions[node.state].filter((action) => action === "forget") : actions[node.state];
   if (possible.length === 0) return null;
   return (
     <>
       {run.error !== null && asked !== undefined && (
         <p className={classes.failed} role="alert">
-          {t("cluster.node.failed", { action: t(`cluster.node.${asked}`) })}: {words(run.error).detail || words(run.error).title}
+          {t("cluster.node.failed", { action: t(`cluster.node.${asked}`) })}:{" "}
+          {words(run.error).detail || words(run.error).title}
         </p>
       )}
       <div className={classes.actions}>
@@ -81,7 +83,9 @@ function Hint({ node }: { node: ClusterNode }) {
     case "offline":
       return <p className={classes.hint}>{t("cluster.node.offlineHint", { time: since })}</p>;
     case "draining":
-      return <p className={classes.hint}>{left > 0 ? t("cluster.node.left", { count: left }) : t("cluster.node.drained")}</p>;
+      return (
+        <p className={classes.hint}>{left > 0 ? t("cluster.node.left", { count: left }) : t("cluster.node.drained")}</p>
+      );
     default:
       return null;
   }

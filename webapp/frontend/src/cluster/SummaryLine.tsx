@@ -37,7 +37,10 @@ function PolicySelect() {
   const available = data?.available ?? [];
   const chosen = available.find((policy) => policy.name === present);
   const text = (value: string | { en: string; es: string }) => (typeof value === "string" ? value : value[language]);
-  const names = available.some((policy) => policy.name === present) || present === "" ? available : [{ name: present, description: "" }, ...available];
+  const names =
+    available.some((policy) => policy.name === present) || present === ""
+      ? available
+      : [{ name: present, description: "" }, ...available];
   return (
     <div className={classes.policy}>
       <label className={classes.label} htmlFor={id}>
@@ -79,7 +82,14 @@ export function SummaryLine() {
         <Figure
           testId="summary-nodes"
           label={t("cluster.nodes")}
-          value={summary === null ? "–" : number(states.reduce((sum, state) => sum + (summary.nodes[state] ?? 0), 0), language)}
+          value={
+            summary === null
+              ? "–"
+              : number(
+                  states.reduce((sum, state) => sum + (summary.nodes[state] ?? 0), 0),
+                  language,
+                )
+          }
           note={
             summary !== null && (
               <span className={classes.counts}>
@@ -95,7 +105,9 @@ export function SummaryLine() {
         <Figure
           testId="summary-rate"
           label={t("cluster.rate")}
-          value={summary === null ? "–" : number(summary.images_per_minute, language, summary.images_per_minute < 10 ? 1 : 0)}
+          value={
+            summary === null ? "–" : number(summary.images_per_minute, language, summary.images_per_minute < 10 ? 1 : 0)
+          }
         />
         <Figure
           testId="summary-backlog"

@@ -11,7 +11,14 @@ export function UsageBar({ name, label, value }: { name: string; label: string; 
   return (
     <div className={classes.row} data-testid={`bar-${name}`} data-value={value} data-tone={tone}>
       <span className={classes.label}>{label}</span>
-      <div className={classes.track} role="meter" aria-label={label} aria-valuemin={0} aria-valuemax={100} aria-valuenow={shown}>
+      <div
+        className={classes.track}
+        role="meter"
+        aria-label={label}
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={shown}
+      >
         <div className={classes.fill} style={{ width: `${shown}%`, background: fills[tone] }} />
       </div>
       <span className={classes.number}>{percent(value, language)}</span>

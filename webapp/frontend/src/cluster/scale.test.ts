@@ -22,14 +22,19 @@ describe("the report's scale", () => {
     const channels = (hex: string) => [1, 3, 5].map((start) => Number.parseInt(hex.slice(start, start + 2), 16) / 255);
     /** CIE L*a*b* of an sRGB colour (D65). */
     const lab = (hex: string): number[] => {
-      const [r, g, b] = channels(hex).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)) as [number, number, number];
+      const [r, g, b] = channels(hex).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)) as [
+        number,
+        number,
+        number,
+      ];
       const f = (t: number) => (t > 0.008856 ? Math.cbrt(t) : 7.787 * t + 16 / 116);
       const x = f((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505);
       const y = f(0.2126 * r + 0.7152 * g + 0.0722 * b);
       const z = f((0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089);
       return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
     };
-    const distance = (one: string, other: string) => Math.hypot(...lab(one).map((value, axis) => value - (lab(other)[axis] ?? 0)));
+    const distance = (one: string, other: string) =>
+      Math.hypot(...lab(one).map((value, axis) => value - (lab(other)[axis] ?? 0)));
     for (const one of tones) {
       for (const other of tones) {
         // Two colours 2.3 apart can just be told from each other side by side.

@@ -209,7 +209,8 @@ export const en = {
       offline_other: "{{count}} offline",
     },
     empty: "No PC has joined yet",
-    emptyHint: "Run this on a PC of your network and it appears here at once. The right address is in the line that cumulo up --host 0.0.0.0 prints:",
+    emptyHint:
+      "Run this on a PC of your network and it appears here at once. The right address is in the line that cumulo up --host 0.0.0.0 prints:",
     unavailable: "The nodes cannot be loaded right now.",
     node: {
       cpu: "CPU",

@@ -211,7 +211,8 @@ export const es: Translation = {
       offline_other: "{{count}} desconectados",
     },
     empty: "Todavía no se ha unido ningún PC",
-    emptyHint: "Ejecuta esto en un PC de tu red y aparecerá aquí enseguida. La dirección correcta está en la línea que muestra cumulo up --host 0.0.0.0:",
+    emptyHint:
+      "Ejecuta esto en un PC de tu red y aparecerá aquí enseguida. La dirección correcta está en la línea que muestra cumulo up --host 0.0.0.0:",
     unavailable: "Ahora no se pueden cargar los nodos.",
     node: {
       cpu: "CPU",

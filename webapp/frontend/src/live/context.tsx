@@ -10,12 +10,15 @@ const FeedContext = createContext<LiveFeed | null>(null);
 async function poll(detail: boolean): Promise<LiveMessage[]> {
   const summary = request<Summary>("/summary").then((body): LiveMessage => ({ ...body, type: "summary" }));
   if (!detail) return [await summary];
-  const nodes = request<ListOf<ClusterNode>>("/nodes").then(
-    (body): LiveMessage => ({ type: "nodes", items: body.items, at: Date.now() / 1000 }),
-  );
-  const events = request<ListOf<ClusterEvent>>("/events").then(
-    (body): LiveMessage => ({ type: "events", items: body.items }),
-  );
+  const nodes = request<ListOf<ClusterNode>>("/nodes").then((body): LiveMessage => ({
+    type: "nodes",
+    items: body.items,
+    at: Date.now() / 1000,
+  }));
+  const events = request<ListOf<ClusterEvent>>("/events").then((body): LiveMessage => ({
+    type: "events",
+    items: body.items,
+  }));
   return Promise.all([summary, nodes, events]);
 }
 

@@ -103,7 +103,10 @@ describe("events", () => {
 describe("parseMessage", () => {
   it("reads what the stream sends", () => {
     expect(parseMessage("summary", '{"backlog": 3}')).toEqual({ type: "summary", backlog: 3 });
-    expect(parseMessage("events", '{"items": [{"type": "policy"}]}')).toEqual({ type: "events", items: [{ type: "policy" }] });
+    expect(parseMessage("events", '{"items": [{"type": "policy"}]}')).toEqual({
+      type: "events",
+      items: [{ type: "policy" }],
+    });
   });
 
   it("drops what it cannot read", () => {

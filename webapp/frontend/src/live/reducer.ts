@@ -23,7 +23,8 @@ export interface LiveState {
   events: ClusterEvent[] | null;
 }
 
-export type LiveAction = LiveMessage | { type: "connection"; connection: Connection } | { type: "watch"; batch: string | null };
+export type LiveAction =
+  LiveMessage | { type: "connection"; connection: Connection } | { type: "watch"; batch: string | null };
 
 export const initialState: LiveState = {
   connection: "connecting",

@@ -44,7 +44,10 @@ function ProgressPanel({ batch, progress }: { batch: string | null; progress: Pr
   let status = progress.sending > 0 ? t("studio.batch.uploading") : t("studio.batch.processing");
   if (finished) {
     const lost = total - processed;
-    status = lost === 0 ? t("studio.batch.finished") : t("studio.batch.finishedSome", { failed: number(lost, language), total: number(total, language) });
+    status =
+      lost === 0
+        ? t("studio.batch.finished")
+        : t("studio.batch.finishedSome", { failed: number(lost, language), total: number(total, language) });
   }
   const figures = [
     { label: t("studio.batch.uploaded"), count: uploaded, of: total, tone: undefined },
@@ -158,12 +161,24 @@ export function BatchPanel({ view, onOpen }: { view: BatchOnShow; onOpen: (job: 
           </Button>
         )}
         {progress.sending > 0 && (
-          <Button variant="default" size="xs" leftSection={<StopIcon size={16} />} data-testid="stop" onClick={() => studio.stopUploads()}>
+          <Button
+            variant="default"
+            size="xs"
+            leftSection={<StopIcon size={16} />}
+            data-testid="stop"
+            onClick={() => studio.stopUploads()}
+          >
             {t("studio.batch.stop")}
           </Button>
         )}
         {again > 0 && (
-          <Button variant="default" size="xs" leftSection={<RetryIcon size={15} />} data-testid="retry-uploads" onClick={() => studio.retryUploads()}>
+          <Button
+            variant="default"
+            size="xs"
+            leftSection={<RetryIcon size={15} />}
+            data-testid="retry-uploads"
+            onClick={() => studio.retryUploads()}
+          >
             {t("studio.batch.retry", { count: again })}
           </Button>
         )}

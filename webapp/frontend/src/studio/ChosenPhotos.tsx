@@ -48,7 +48,13 @@ export function ChosenPhotos() {
       aside={`${t("studio.chosen.count", { count: chosen.length })} · ${bytes(size, language)}`}
       actions={
         chosen.length > 0 && (
-          <Button variant="subtle" color="gray" size="compact-sm" className={classes.clear} onClick={() => studio.clearChosen()}>
+          <Button
+            variant="subtle"
+            color="gray"
+            size="compact-sm"
+            className={classes.clear}
+            onClick={() => studio.clearChosen()}
+          >
             {t("studio.chosen.clear")}
           </Button>
         )

@@ -33,10 +33,22 @@ function Slider({ job, original, onUnreadable }: { job: Job; original: string; o
       <Provider {...slider}>
         <Root className={classes.slider} style={shapeOf(job.result ?? job.input)}>
           <Item item="itemOne" className={classes.layer}>
-            <img className={classes.image} src={original} alt={t("studio.job.original")} draggable={false} onError={onUnreadable} />
+            <img
+              className={classes.image}
+              src={original}
+              alt={t("studio.job.original")}
+              draggable={false}
+              onError={onUnreadable}
+            />
           </Item>
           <Item item="itemTwo" className={classes.layer}>
-            <img className={classes.image} src={result.src} alt={t("studio.job.result")} draggable={false} onError={result.onError} />
+            <img
+              className={classes.image}
+              src={result.src}
+              alt={t("studio.job.result")}
+              draggable={false}
+              onError={result.onError}
+            />
           </Item>
           <HandleRoot aria-label={t("studio.job.handle")} className={classes.handle}>
             <Handle />
@@ -66,7 +78,13 @@ function Side({ job, original }: { job: Job; original: string }) {
     <div className={classes.pair} data-single={job.result === null || undefined}>
       <figure className={classes.half}>
         <div className={classes.frame} style={shapeOf(job.result ?? job.input)}>
-          <Picture eager fit="contain" src={original} alt={t("studio.job.original")} fallback={unreadable(job.input.format)} />
+          <Picture
+            eager
+            fit="contain"
+            src={original}
+            alt={t("studio.job.original")}
+            fallback={unreadable(job.input.format)}
+          />
         </div>
         <figcaption className={classes.caption}>{t("studio.job.original")}</figcaption>
       </figure>
@@ -82,7 +100,9 @@ function Side({ job, original }: { job: Job; original: string }) {
             />
           </div>
           <figcaption className={classes.caption}>
-            {result.preview ? t("studio.job.smallPreview", { format: job.result.format.toUpperCase() }) : t("studio.job.result")}
+            {result.preview
+              ? t("studio.job.smallPreview", { format: job.result.format.toUpperCase() })
+              : t("studio.job.result")}
           </figcaption>
         </figure>
       )}
@@ -90,14 +110,22 @@ function Side({ job, original }: { job: Job; original: string }) {
   );
 }
 
-/** The result with its original: side by side, or one over the other with a divider. Without a result the original alone. */
-export function Comparison({ job, original, mode }: { job: Job; original: string; mode: CompareMode }) {
-  const [unreadable, setUnreadable] = useState(false);
-  // There is nothing to draw the divider over when the browser cannot show the original.
-  const slider = job.result !== null && mode === "slider" && !unreadable;
+/**
+ * The result with its original: side by side, or one over the other with a divider. Without a result the
+ * original alone.
+ *
+ * :param onUnreadable: called when the browser cannot show the original, so that there is nothing to divide.
+ */
+export function Comparison(props: { job: Job; original: string; mode: CompareMode; onUnreadable: () => void }) {
+  const { job, original, mode, onUnreadable } = props;
+  const slider = job.result !== null && mode === "slider";
   return (
     <div data-testid="compare" data-mode={slider ? "slider" : "side"}>
-      {slider ? <Slider job={job} original={original} onUnreadable={() => setUnreadable(true)} /> : <Side job={job} original={original} />}
+      {slider ? (
+        <Slider job={job} original={original} onUnreadable={onUnreadable} />
+      ) : (
+        <Side job={job} original={original} />
+      )}
     </div>
   );
 }

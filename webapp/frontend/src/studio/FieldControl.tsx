@@ -77,7 +77,8 @@ function NumberControl({ field, value, testId, onChange }: ControlProps<NumberFi
           decimalSeparator={language === "es" ? "," : "."}
           onChange={(next) => {
             // While a number is being typed the field may be empty or "-": the last whole number stays.
-            if (typeof next === "number" && (min === null || next >= min) && (max === null || next <= max)) onChange(next);
+            if (typeof next === "number" && (min === null || next >= min) && (max === null || next <= max))
+              onChange(next);
           }}
         />
       </div>

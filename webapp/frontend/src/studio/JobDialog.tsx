@@ -30,7 +30,8 @@ function Facts({ job }: { job: Job }) {
     const settings = describe(filter, params, language);
     return settings === "" ? filter.label[language] : `${filter.label[language]} (${settings})`;
   });
-  const span = (from: number | null, to: number | null) => duration(from === null || to === null ? null : to - from, language);
+  const span = (from: number | null, to: number | null) =>
+    duration(from === null || to === null ? null : to - from, language);
   const facts: [string, string][] = [
     [
       t("studio.job.size"),
@@ -42,7 +43,10 @@ function Facts({ job }: { job: Job }) {
               : ` (${t(change < 0 ? "studio.job.smaller" : "studio.job.larger", { percent: percent(Math.abs(change), language) })})`
           }`,
     ],
-    [t("studio.job.dimensions"), `${pixels(input.width, input.height, language)}, ${(result ?? input).format.toUpperCase()}`],
+    [
+      t("studio.job.dimensions"),
+      `${pixels(input.width, input.height, language)}, ${(result ?? input).format.toUpperCase()}`,
+    ],
     [t("studio.job.filters"), steps.join(" → ")],
     [t("studio.job.node"), job.node ?? "–"],
     [t("studio.job.time"), span(job.started_at, job.finished_at)],
@@ -66,13 +70,14 @@ function JobBody({ job, tile, batch }: { job: Job; tile: Tile | undefined; batch
   const words = useProblemWords();
   const retry = useRetryJob(batch);
   const [mode, setMode] = useState<CompareMode>("slider");
+  const [unreadable, setUnreadable] = useState(false);
   const done = job.state === "done" && job.result !== null;
   const failed = job.state === "failed" || job.state === "quarantined" || job.state === "cancelled";
   const reason = job.error === null ? null : words(job.error);
   return (
     <>
       <div className={classes.bar}>
-        {done && (
+        {done && !unreadable && (
           <SegmentedControl
             size="xs"
             aria-label={t("studio.job.view")}
@@ -99,7 +104,14 @@ function JobBody({ job, tile, batch }: { job: Job; tile: Tile | undefined; batch
             </Button>
           )}
           {done && (
-            <Button component="a" href={address.download(job.id)} download size="xs" leftSection={<DownloadIcon size={16} />} data-testid="download">
+            <Button
+              component="a"
+              href={address.download(job.id)}
+              download
+              size="xs"
+              leftSection={<DownloadIcon size={16} />}
+              data-testid="download"
+            >
               {t("studio.job.download")}
             </Button>
           )}
@@ -119,10 +131,18 @@ function JobBody({ job, tile, batch }: { job: Job; tile: Tile | undefined; batch
       )}
       {!done && !failed && (
         <div className={classes.problem}>
-          <Notice text={`${t("studio.job.notYet")} ${t(`studio.state.${job.state}`, { node: job.node ?? "" })}.`} role="status" />
+          <Notice
+            text={`${t("studio.job.notYet")} ${t(`studio.state.${job.state}`, { node: job.node ?? "" })}.`}
+            role="status"
+          />
         </div>
       )}
-      <Comparison job={job} original={tile?.original ?? address.input(job.id)} mode={mode} />
+      <Comparison
+        job={job}
+        original={tile?.original ?? address.input(job.id)}
+        mode={unreadable ? "side" : mode}
+        onUnreadable={() => setUnreadable(true)}
+      />
       <div className={classes.details}>
         <Facts job={job} />
         <WhyThisNode job={job} />
@@ -133,7 +153,15 @@ function JobBody({ job, tile, batch }: { job: Job; tile: Tile | undefined; batch
 }
 
 /** One photo in full: the result beside its original, its figures, and why it went where it went. */
-export default function JobDialog({ id, view, onOpen }: { id: string; view: BatchOnShow; onOpen: (job: string | null) => void }) {
+export default function JobDialog({
+  id,
+  view,
+  onOpen,
+}: {
+  id: string;
+  view: BatchOnShow;
+  onOpen: (job: string | null) => void;
+}) {
   const { t } = useTranslation();
   const words = useProblemWords();
   const phone = useMediaQuery("(max-width: 48em)", false, { getInitialValueInEffect: false });

@@ -14,7 +14,15 @@ import classes from "./PipelineBuilder.module.css";
 import { addStep, changeStep, moveStep, removeStep } from "./pipeline";
 import { StepCard } from "./StepCard";
 
-function AddFilter({ filters, full, onAdd }: { filters: readonly FilterInfo[]; full: boolean; onAdd: (filter: FilterInfo) => void }) {
+function AddFilter({
+  filters,
+  full,
+  onAdd,
+}: {
+  filters: readonly FilterInfo[];
+  full: boolean;
+  onAdd: (filter: FilterInfo) => void;
+}) {
   const { t } = useTranslation();
   const [language] = useLanguage();
   return (
@@ -28,7 +36,13 @@ function AddFilter({ filters, full, onAdd }: { filters: readonly FilterInfo[]; f
       transitionProps={{ duration: 80 }}
     >
       <Menu.Target>
-        <Button variant="default" fullWidth leftSection={<PlusIcon size={16} />} disabled={full} data-testid="add-filter">
+        <Button
+          variant="default"
+          fullWidth
+          leftSection={<PlusIcon size={16} />}
+          disabled={full}
+          data-testid="add-filter"
+        >
           {t("studio.pipeline.add")}
         </Button>
       </Menu.Target>
@@ -69,7 +83,10 @@ export function PipelineBuilder({ maxSteps }: { maxSteps: number | null }) {
     requestAnimationFrame(() => {
       const cards = list.current?.children;
       const next = cards?.[Math.min(index, cards.length - 1)];
-      (next?.querySelector<HTMLElement>("[data-action=remove]") ?? document.querySelector<HTMLElement>("[data-testid=add-filter]"))?.focus();
+      (
+        next?.querySelector<HTMLElement>("[data-action=remove]") ??
+        document.querySelector<HTMLElement>("[data-testid=add-filter]")
+      )?.focus();
     });
   };
 

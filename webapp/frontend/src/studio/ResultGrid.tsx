@@ -53,7 +53,9 @@ function TileBody({ tile }: { tile: Tile }) {
         <span className={classes.line} data-tone={isBad ? "bad" : undefined}>
           {text === null ? line : text.title}
         </span>
-        {text !== null && text.detail !== "" && <span className={classes.detail}>{withoutName(text.detail, tile.name)}</span>}
+        {text !== null && text.detail !== "" && (
+          <span className={classes.detail}>{withoutName(text.detail, tile.name)}</span>
+        )}
       </span>
     </>
   );
@@ -90,7 +92,15 @@ const TileItem = memo(
 );
 
 /** The batch's photos, drawn in pages as the reader comes down to them. */
-export function ResultGrid({ tiles, total, onOpen }: { tiles: readonly Tile[]; total: number; onOpen: (job: string) => void }) {
+export function ResultGrid({
+  tiles,
+  total,
+  onOpen,
+}: {
+  tiles: readonly Tile[];
+  total: number;
+  onOpen: (job: string) => void;
+}) {
   const { t } = useTranslation();
   const [shown, setShown] = useState(page);
   const end = useRef<HTMLLIElement>(null);

@@ -32,7 +32,8 @@ export function StepCard(props: {
     const wanted = focusAfterMove.current;
     if (wanted === null) return;
     focusAfterMove.current = null;
-    const button = (action: string) => card.current?.querySelector<HTMLButtonElement>(`[data-action=${action}]:not(:disabled)`);
+    const button = (action: string) =>
+      card.current?.querySelector<HTMLButtonElement>(`[data-action=${action}]:not(:disabled)`);
     (button(wanted) ?? button(wanted === "up" ? "down" : "up"))?.focus();
   }, [position]);
 

@@ -71,7 +71,8 @@ export function StudioPage() {
   useEffect(() => {
     if (state.run !== lastRun.current) {
       const top = results.current?.getBoundingClientRect().top ?? 0;
-      if (top < 0 || top > window.innerHeight / 2) results.current?.scrollIntoView({ block: "start", behavior: "smooth" });
+      if (top < 0 || top > window.innerHeight / 2)
+        results.current?.scrollIntoView({ block: "start", behavior: "smooth" });
     }
     lastRun.current = state.run;
   }, [state.run]);
@@ -80,7 +81,8 @@ export function StudioPage() {
   const { data: filters } = useFilters();
   const restored = useRef<string | null>(null);
   useEffect(() => {
-    if (state.batch === null || view.pipeline === null || filters === undefined || restored.current === state.batch) return;
+    if (state.batch === null || view.pipeline === null || filters === undefined || restored.current === state.batch)
+      return;
     restored.current = state.batch;
     if (studio.getState().steps.length === 0) studio.setSteps(fromJson(view.pipeline, filters));
   }, [studio, state.batch, view.pipeline, filters]);

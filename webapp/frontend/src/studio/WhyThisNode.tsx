@@ -57,13 +57,19 @@ export function WhyThisNode({ job }: { job: Job }) {
                       <th scope="row">{candidate.node}</th>
                       <td>{verdict(candidate)}</td>
                       <td data-number>{candidate.score === null ? "–" : number(candidate.score, language, 2)}</td>
-                      <td>{t("studio.why.slotsValue", {
+                      <td>
+                        {t("studio.why.slotsValue", {
                           taken: candidate.in_flight,
                           slots: number(candidate.slots, language, 1),
-                        })}</td>
+                        })}
+                      </td>
                       <td data-number>{number(candidate.cores, language, 1)}</td>
                       <td data-number>{candidate.cpu_usage === null ? "–" : percent(candidate.cpu_usage, language)}</td>
-                      <td>{candidate.sample_age === null ? "–" : t("studio.why.ago", { time: age(candidate.sample_age, language) })}</td>
+                      <td>
+                        {candidate.sample_age === null
+                          ? "–"
+                          : t("studio.why.ago", { time: age(candidate.sample_age, language) })}
+                      </td>
                     </tr>
                   ))}
                 </tbody>

@@ -2,7 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { FilterInfo } from "../api/types";
 import { addStep, changeStep, fromJson, moveStep, removeStep, type Step, toJson } from "./pipeline";
 
-const filter = (name: string, properties: FilterInfo["schema"]["properties"] = {}, aliases: string[] = []): FilterInfo => ({
+const filter = (
+  name: string,
+  properties: FilterInfo["schema"]["properties"] = {},
+  aliases: string[] = [],
+): FilterInfo => ({
   name,
   aliases,
   label: { en: name, es: name },

@@ -35,19 +35,28 @@ describe("progress", () => {
 
   it("counts a photo once when the cluster has it before the answer to its upload", () => {
     const batch = { id: "b", total: 3, finished: 1, counts: { done: 1, queued: 2 } };
-    expect(progressOf(uploads("sent", "uploading", "uploading", "waiting"), batch)).toMatchObject({ total: 4, uploaded: 3 });
+    expect(progressOf(uploads("sent", "uploading", "uploading", "waiting"), batch)).toMatchObject({
+      total: 4,
+      uploaded: 3,
+    });
   });
 
   it("counts stopped uploads as cancelled, not as failed", () => {
     const batch = { id: "b", total: 1, finished: 1, counts: { done: 1 } };
-    expect(progressOf(uploads("sent", "stopped"), batch)).toMatchObject({ total: 2, failed: 0, cancelled: 1, finished: true });
+    expect(progressOf(uploads("sent", "stopped"), batch)).toMatchObject({
+      total: 2,
+      failed: 0,
+      cancelled: 1,
+      finished: true,
+    });
   });
 });
 
 describe("the rate", () => {
   const steady = (perSecond: number, seconds: number) => {
     let samples: Sample[] = [];
-    for (let at = 0; at <= seconds * 1000; at += 250) samples = addSample(samples, { at, finished: Math.floor((perSecond * at) / 1000) });
+    for (let at = 0; at <= seconds * 1000; at += 250)
+      samples = addSample(samples, { at, finished: Math.floor((perSecond * at) / 1000) });
     return samples;
   };
 

@@ -72,6 +72,7 @@ export function addSample(samples: readonly Sample[], sample: Sample): Sample[] 
 export function rate(samples: readonly Sample[]): number | null {
   const first = samples[0];
   const last = samples[samples.length - 1];
-  if (first === undefined || last === undefined || last.at - first.at < 500 || last.finished === first.finished) return null;
+  if (first === undefined || last === undefined || last.at - first.at < 500 || last.finished === first.finished)
+    return null;
   return ((last.finished - first.finished) * 1000) / (last.at - first.at);
 }

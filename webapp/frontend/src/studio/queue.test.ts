@@ -63,7 +63,11 @@ describe("the upload queue", () => {
   });
 
   it("tries again after a network error, later each time", async () => {
-    const send = vi.fn().mockRejectedValueOnce(networkProblem()).mockRejectedValueOnce(refusal(503)).mockResolvedValue(answer("a"));
+    const send = vi
+      .fn()
+      .mockRejectedValueOnce(networkProblem())
+      .mockRejectedValueOnce(refusal(503))
+      .mockResolvedValue(answer("a"));
     const { queue, waits, done } = queueOf(photos("a.jpg"), send);
     queue.start();
     await done();

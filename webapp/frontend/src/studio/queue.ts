@@ -62,7 +62,9 @@ function sleep(seconds: number, signal: AbortSignal): Promise<void> {
 
 /** Whether nothing will happen to an upload any more without the person. */
 export function settled(upload: Upload): boolean {
-  return upload.state === "sent" || upload.state === "rejected" || upload.state === "failed" || upload.state === "stopped";
+  return (
+    upload.state === "sent" || upload.state === "rejected" || upload.state === "failed" || upload.state === "stopped"
+  );
 }
 
 /** Whether a request for it is under way, so that the cluster may have the photo before its answer is here. */
@@ -137,7 +139,7 @@ export class UploadQueue {
   }
 
   private async attempt(index: number, signal: AbortSignal): Promise<void> {
-    for (let failures = 0; !signal.aborted; ) {
+    for (let failures = 0; !signal.aborted;) {
       this.update(index, { state: "uploading", share: 0 });
       try {
         const answer = await this.options.send(this.files[index] as File, this.batch, {

@@ -94,7 +94,8 @@ export class Studio extends Store<StudioState> {
     const format = this.state.format;
     const queue = new UploadQueue(photos, {
       send: (file, batch, options) => sendPhoto(file, { pipeline, format, batch }, options),
-      check: (file) => (file.size > maxBytes ? new Problem({ type: "image-too-large", status: 413, detail: "" }) : null),
+      check: (file) =>
+        file.size > maxBytes ? new Problem({ type: "image-too-large", status: 413, detail: "" }) : null,
       onChange: () => {
         if (this.queue === queue) this.setSoon({ uploads: queue.uploads, batch: queue.batch });
       },

@@ -27,7 +27,14 @@ function jobState(job: Job | undefined, news: JobDelta | undefined): JobState {
   return news !== undefined && news.attempt > job.attempt ? news.state : job.state;
 }
 
-function jobTile(key: string, id: string, job: Job | undefined, news: JobDelta | undefined, upload: Upload | null, original: string | null): Tile {
+function jobTile(
+  key: string,
+  id: string,
+  job: Job | undefined,
+  news: JobDelta | undefined,
+  upload: Upload | null,
+  original: string | null,
+): Tile {
   const state = jobState(job, news);
   const ended = job !== undefined && job.state === state;
   return {

@@ -1,8 +1,14 @@
-import { type ReactNode, useId } from "react";
+import { type ReactNode, useEffect, useId } from "react";
 import classes from "./Card.module.css";
 
 /** A titled surface; `actions` stand at the right of the title. */
-export function Card(props: { title: string; aside?: ReactNode; actions?: ReactNode; children: ReactNode; testId?: string }) {
+export function Card(props: {
+  title: string;
+  aside?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+  testId?: string;
+}) {
   const id = useId();
   return (
     <section className={classes.card} aria-labelledby={id} data-testid={props.testId}>
@@ -19,6 +25,9 @@ export function Card(props: { title: string; aside?: ReactNode; actions?: ReactN
 }
 
 export function PageHead({ title, subtitle, children }: { title: string; subtitle: string; children?: ReactNode }) {
+  useEffect(() => {
+    document.title = `${title} · Cúmulo`;
+  }, [title]);
   return (
     <div className={classes.page}>
       <div>

@@ -7,7 +7,13 @@ import classes from "./Picture.module.css";
  *
  * :param fallback: what stands there then.
  */
-export function Picture(props: { src: string | null; alt: string; fallback: ReactNode; fit?: "cover" | "contain"; eager?: boolean }) {
+export function Picture(props: {
+  src: string | null;
+  alt: string;
+  fallback: ReactNode;
+  fit?: "cover" | "contain";
+  eager?: boolean;
+}) {
   const [failed, setFailed] = useState<string | null>(null);
   if (props.src === null || failed === props.src) {
     return (

@@ -59,4 +59,6 @@ export const WarningIcon = icon(
 );
 export const RetryIcon = icon(<path d="M20 11.5A8 8 0 1 0 18 17.3M20 5.5v6h-6" />);
 export const StopIcon = icon(<rect x="6.5" y="6.5" width="11" height="11" rx="1.5" />);
-export const LinkOutIcon = icon(<path d="M14 4.5h5.5V10m0-5.5L11 13M17.5 14v4a1.5 1.5 0 0 1-1.5 1.5H6A1.5 1.5 0 0 1 4.5 18V8A1.5 1.5 0 0 1 6 6.5h4" />);
+export const LinkOutIcon = icon(
+  <path d="M14 4.5h5.5V10m0-5.5L11 13M17.5 14v4a1.5 1.5 0 0 1-1.5 1.5H6A1.5 1.5 0 0 1 4.5 18V8A1.5 1.5 0 0 1 6 6.5h4" />,
+);

@@ -42,11 +42,13 @@ export function useProblemWords(): (error: unknown) => Words {
   // Refusals that the page itself decided on come without a sentence.
   const ownDetail = (type: string) => {
     if (type === "network") return t("problem.networkHint");
-    if (type === "image-too-large" && session) return t("problem.imageTooLargeHint", { limit: limit(session.limits.max_bytes, language) });
+    if (type === "image-too-large" && session)
+      return t("problem.imageTooLargeHint", { limit: limit(session.limits.max_bytes, language) });
     return "";
   };
   return (error) => {
-    const { type = "", detail = "" } = typeof error === "object" && error !== null ? (error as { type?: string; detail?: string }) : {};
+    const { type = "", detail = "" } =
+      typeof error === "object" && error !== null ? (error as { type?: string; detail?: string }) : {};
     const status = error instanceof Problem ? String(error.status) : "";
     const known = [type, status].find(isKnown);
     return {
