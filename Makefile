@@ -6,7 +6,7 @@ SHELL := bash
 export PYTHON
 ARGS ?=
 
-.PHONY: help up test test-fast test-page test-integration test-browser test-compose lint format bench lock env clean
+.PHONY: help up test test-fast test-page test-integration test-browser test-compose lint format bench screenshots lock env clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ format: ## put the code into shape
 bench: ## measure against bare Python on this machine (benchmarks/)
 	@scripts/venv test
 	@.venv/bin/python -m benchmarks $(ARGS)
+
+screenshots: ## redraw the pictures of the page in docs/images (needs Chromium)
+	@scripts/venv test
+	@.venv/bin/python -m scripts.screenshots
 
 lock: ## choose the newest versions that fit pyproject.toml (constraints.txt)
 	@scripts/venv dev

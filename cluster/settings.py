@@ -54,6 +54,8 @@ class SecretFiles(EnvSettingsSource):
                     found[name] = Path(path).read_text().strip()
                 except OSError as error:
                     raise SettingsError(f"{PREFIX}{name.upper()}_FILE: cannot read {path}: {error.strerror}") from error
+                except UnicodeDecodeError:
+                    raise SettingsError(f"{PREFIX}{name.upper()}_FILE: cannot read {path}: it is no text") from None
         return found
 
 

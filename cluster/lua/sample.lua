@@ -8,7 +8,7 @@ redis.call('SADD', 'workers:known', node)
 -- A monitor goes on sampling beside a dead image worker: that must not bring the node back every second.
 local silent = redis.call('HGET', key, 'kind') == 'celery' and redis.call('EXISTS', key .. ':alive') == 0
 if not silent and redis.call('HGET', key, 'mode') ~= 'stopped' and redis.call('SADD', 'workers:active', node) == 1 then
-  emit('type', 'node', 'node', node, 'state', 'live', 'detail', 'the node joined')
+  emit('type', 'node', 'node', node, 'state', 'live', 'detail', '')
 end
 if ARGV[2] ~= '' then
   redis.call('LPUSH', key .. ':history', '[' .. stamp .. ',' .. ARGV[2] .. ']')

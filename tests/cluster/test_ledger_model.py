@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import redis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from cluster import keys
 from cluster.connection import Scripts
@@ -29,10 +36,10 @@ MAX_LOST = 2
 BUDGET = 0.1
 MOST_JOBS = 7  # so that the same jobs meet again and again
 HELD = ("assigned", "running")
+RETRIED = ("failed", "quarantined", "cancelled")
 
 a_node = st.sampled_from(NODES)
-an_index = st.integers(0, 7)
-seldom = st.sampled_from([False, False, False, True])
+Draw = Callable[..., Any]
 
 
 @dataclass
@@ -91,10 +98,6 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # -- the model's own view --------------------------------------------------------------------------------------
 
-    def pick(self, index: int) -> ModelJob:
-        jobs = list(self.jobs.values())
-        return jobs[index % len(jobs)]
-
     def backlog(self) -> list[ModelJob]:
         return sorted((job for job in self.jobs.values() if job.state == "queued"), key=lambda job: job.rank)
 
@@ -147,15 +150,36 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # -- what can happen -------------------------------------------------------------------------------------------
 
-    @precondition(lambda self: len(self.jobs) < MOST_JOBS)
-    @rule(
-        count=st.integers(1, 4),
-        priority=st.integers(-1, 1),
-        append=st.booleans(),
-        cost=st.sampled_from([0.015625, 0.0625]),
-    )
-    def submit(self, count: int, priority: int, append: bool, cost: float) -> None:
-        batch = self.batches[-1] if append and self.batches else None
+    @initialize(data=st.data())
+    def there_are_jobs(self, data: st.DataObject) -> None:
+        self.submit(data.draw)
+
+    @rule(data=st.data())
+    def something_happens(self, data: st.DataObject) -> None:
+        """One rule that weighs what can happen itself: left to choose, hypothesis mostly cancels."""
+        running, held = bool(self.processes), any(self.held_by(node) for node in NODES)
+        possible = {
+            self.submit: 2 if len(self.jobs) < MOST_JOBS else 0,
+            self.bind: 3,
+            self.message_arrives: 3 if self.sent else 0,
+            self.head_of_the_backlog_is_started: 6 if self.backlog() else 0,
+            self.work_is_finished: 6 if running else 0,
+            self.work_is_finished_on_a_node_that_was_given_up: 3 if self.zombies else 0,
+            self.process_dies: 3 if running else 0,
+            self.node_is_given_up: 1 if held else 0,
+            self.node_is_drained: 1 if held else 0,
+            self.mode_is_set: 1 if held else 0,
+            self.cancel: 1,
+            self.retry: 2 if any(job.state in RETRIED for job in self.jobs.values()) else 1,
+        }
+        what = data.draw(st.sampled_from([event for event, weight in possible.items() for _ in range(weight)]))
+        note(what.__name__)
+        what(data.draw)
+
+    def submit(self, draw: Draw) -> None:
+        count, priority = draw(st.integers(1, 4)), draw(st.integers(-1, 1))
+        cost = draw(st.sampled_from([0.015625, 0.0625]))
+        batch = self.batches[-1] if self.batches and draw(st.booleans()) else None
         found, ids = submit_batch(self.ledger, count, cost=cost, priority=priority, batch=batch)
         if batch is None:
             self.batches.append(found)
@@ -163,10 +187,11 @@ class LedgerMachine(RuleBasedStateMachine):
         for job_id in ids:
             self.jobs[job_id] = ModelJob(job_id, found, (base, len(self.jobs)), cost)
 
-    @precondition(lambda self: self.jobs)
-    @rule(node=a_node, picks=st.lists(an_index, min_size=1, max_size=4), slots=st.sampled_from([None, 1, 2]))
-    def bind(self, node: str, picks: list[int], slots: int | None) -> None:
-        ids = list(dict.fromkeys(self.pick(index).id for index in picks))
+    def bind(self, draw: Draw) -> None:
+        picked = draw(st.lists(st.sampled_from(list(self.jobs)), min_size=1, max_size=4, unique=True))
+        self.bound(draw(a_node), picked, draw(st.sampled_from([None, 1, 2])))
+
+    def bound(self, node: str, ids: list[str], slots: int | None) -> bool:
         lease = new_id("l")
         answer = self.ledger.bind(node, lease, ids, {}, slots)
         wait = [self.jobs[job_id] for job_id in ids if self.jobs[job_id].state == "queued"]
@@ -182,12 +207,14 @@ class LedgerMachine(RuleBasedStateMachine):
             assert answer == {job.id: job.attempt for job in wait}
             self.waiting[node].add(lease)
             self.sent.append(Message(node, lease, answer))
+            return True
+        return False
 
-    @precondition(lambda self: self.sent)
-    @rule(index=an_index)
-    def message_arrives(self, index: int) -> None:
+    def message_arrives(self, draw: Draw) -> None:
         """Any message ever sent may arrive, late and more than once."""
-        message = self.sent[-1 - index % len(self.sent)]
+        self.arrived(draw(st.sampled_from(self.sent)))
+
+    def arrived(self, message: Message) -> None:
         orders = self.ledger.claim(message.node, message.lease, message.attempts)
         expected = []
         if message.lease in self.waiting[message.node]:
@@ -201,93 +228,63 @@ class LedgerMachine(RuleBasedStateMachine):
             self.running[message.node].add(message.lease)
             self.processes.append(Process(message.node, message.lease, orders))
 
-    @precondition(lambda self: self.jobs)
-    @rule(node=a_node, picks=st.lists(an_index, min_size=1, max_size=2))
-    def work_is_started(self, node: str, picks: list[int]) -> None:
-        before = len(self.sent)
-        self.bind(node, picks, None)
-        if len(self.sent) > before:
-            self.message_arrives(0)
+    def head_of_the_backlog_is_started(self, draw: Draw) -> None:
+        count = draw(st.integers(1, 3))
+        if self.bound(draw(a_node), [job.id for job in self.backlog()[:count]], None):
+            self.arrived(self.sent[-1])
 
-    @precondition(lambda self: self.jobs and any(job.state == "queued" for job in self.jobs.values()))
-    @rule(node=a_node)
-    def the_head_of_the_backlog_is_started(self, node: str) -> None:
-        head = self.backlog()[0].id
-        self.work_is_started(node, [list(self.jobs).index(head)])
-
-    def outcomes(self, process: Process, good: bool) -> list[Outcome]:
+    def outcomes(self, process: Process, draw: Draw) -> list[Outcome]:
         self.marks += 1
+        good = draw(st.booleans())
         return [done(order, str(self.marks)) if good else failed(order) for order in process.orders]
 
-    @precondition(lambda self: self.processes)
-    @rule(index=an_index, good=st.booleans(), take=st.integers(0, 4), answer_lost=st.booleans())
-    def work_is_finished(self, index: int, good: bool, take: int, answer_lost: bool) -> None:
-        process = self.processes[index % len(self.processes)]
-        outcomes = self.outcomes(process, good)
+    def work_is_finished(self, draw: Draw) -> None:
+        process = draw(st.sampled_from(self.processes))
+        outcomes, take = self.outcomes(process, draw), draw(st.integers(0, 4))
         expected = self.commit(process, outcomes, take)
-        calls = [self.ledger.commit(process.node, process.lease, outcomes, take=take, budget=BUDGET)]
-        if answer_lost:
-            calls.append(self.ledger.commit(process.node, process.lease, outcomes, take=take, budget=BUDGET))
-        for orders in calls:
+        answer_lost = draw(st.booleans())
+        for _ in range(2 if answer_lost else 1):
+            orders = self.ledger.commit(process.node, process.lease, outcomes, take=take, budget=BUDGET)
             assert sorted(order.id for order in orders) == sorted(expected)
             assert all(order.attempt == self.jobs[order.id].attempt for order in orders)
-        process.orders = calls[-1]
+            process.orders = orders
         if not process.orders:
             self.processes.remove(process)
 
-    @precondition(lambda self: self.zombies)
-    @rule(index=an_index, good=st.booleans(), take=st.integers(0, 2))
-    def work_is_finished_on_a_node_that_was_given_up(self, index: int, good: bool, take: int) -> None:
-        process = self.zombies[index % len(self.zombies)]
-        outcomes = self.outcomes(process, good)
+    def work_is_finished_on_a_node_that_was_given_up(self, draw: Draw) -> None:
+        process = draw(st.sampled_from(self.zombies))
+        outcomes, take = self.outcomes(process, draw), draw(st.integers(0, 2))
         assert self.commit(process, outcomes, take) == []
         assert self.ledger.commit(process.node, process.lease, outcomes, take=take, budget=BUDGET) == []
 
-    @precondition(lambda self: self.processes)
-    @rule(index=an_index)
-    def process_dies(self, index: int) -> None:
-        process = self.processes.pop(index % len(self.processes))
+    def process_dies(self, draw: Draw) -> None:
+        process = draw(st.sampled_from(self.processes))
+        self.processes.remove(process)
         expected = self.give_back(process.node, process.lease, lost=True)
         assert self.ledger.give_back(process.node, "signal 9", lost=True, lease=process.lease) == expected
 
-    @rule(node=a_node, lost=st.booleans(), really=seldom)
-    def node_goes_offline_or_stops(self, node: str, lost: bool, really: bool) -> None:
-        if really:
-            self.node_is_given_up(node, lost=lost)
-
-    def node_is_given_up(self, node: str, *, lost: bool) -> None:
+    def node_is_given_up(self, draw: Draw) -> None:
+        node, lost = draw(a_node), draw(st.booleans())
         expected = self.give_back(node, "", lost=lost)
         assert self.ledger.give_back(node, "gone", lost=lost) == expected
         self.zombies += [process for process in self.processes if process.node == node]
         self.processes = [process for process in self.processes if process.node != node]
 
-    @precondition(lambda self: self.processes)
-    @rule(index=an_index)
-    def work_of_a_node_that_was_given_up_is_started_elsewhere(self, index: int) -> None:
-        process = self.processes[index % len(self.processes)]
-        self.node_is_given_up(process.node, lost=True)
-        other = NODES[1 - NODES.index(process.node)]
-        self.work_is_started(other, [list(self.jobs).index(order.id) for order in process.orders])
-
-    @rule(node=a_node, really=seldom)
-    def node_is_drained(self, node: str, really: bool) -> None:
-        if not really:
-            return
+    def node_is_drained(self, draw: Draw) -> None:
+        node = draw(a_node)
         moved = [job for job in self.held_by(node) if job.state == "assigned"]
         for job in moved:
             job.release()
         self.waiting[node].clear()
         assert self.ledger.return_waiting(node) == len(moved)
 
-    @rule(node=a_node, mode=st.sampled_from([*["active"] * 6, "paused", "draining"]))
-    def mode_is_set(self, node: str, mode: str) -> None:
+    def mode_is_set(self, draw: Draw) -> None:
+        node, mode = draw(a_node), draw(st.sampled_from(["active", "active", "active", "paused", "draining"]))
         self.registry.set_mode(node, mode)
         self.mode[node] = mode
 
-    @precondition(lambda self: self.jobs)
-    @rule(index=an_index)
-    def cancel(self, index: int) -> None:
-        job = self.pick(index)
+    def cancel(self, draw: Draw) -> None:
+        job = draw(st.sampled_from(list(self.jobs.values())))
         if job.state in ("queued", *HELD):
             job.end("cancelled")
             self.ledger.cancel(job.id)
@@ -295,21 +292,15 @@ class LedgerMachine(RuleBasedStateMachine):
             with pytest.raises(Conflict):
                 self.ledger.cancel(job.id)
 
-    @precondition(lambda self: self.jobs)
-    @rule(index=an_index)
-    def retry(self, index: int) -> None:
-        job = self.pick(index)
-        if job.state in ("failed", "quarantined", "cancelled"):
+    def retry(self, draw: Draw) -> None:
+        job = draw(st.sampled_from(list(self.jobs.values())))
+        if job.state in RETRIED:
             job.release()
             job.lost, job.avoid, job.mark = 0, "", ""
             self.ledger.retry(job.id)
         else:
             with pytest.raises(Conflict):
                 self.ledger.retry(job.id)
-
-    # What is common happens more often than what is rare.
-    another_is_started = yet_another_is_started = the_head_of_the_backlog_is_started
-    another_is_finished = yet_another_is_finished = work_is_finished
 
     # -- what must always hold -------------------------------------------------------------------------------------
 
@@ -375,8 +366,8 @@ def test_the_ledger_does_what_the_model_says_whatever_happens(server: redis.Redi
     run_state_machine_as_test(
         lambda: LedgerMachine(server),
         settings=settings(
-            max_examples=60,
-            stateful_step_count=60,
+            max_examples=100,
+            stateful_step_count=50,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
         ),

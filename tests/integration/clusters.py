@@ -327,12 +327,44 @@ class Up(Watched):
         return wait_until(lambda: len(found := names()) == len(self.states()) and found, f"every node {state}")
 
 
-SUBMIT = """
+CLIENT = """
 import json, sys
 from cluster import submit
-given = json.load(sys.stdin)
-print(json.dumps(submit(given["files"], given["pipeline"])))
+
+for line in sys.stdin:
+    given = json.loads(line)
+    print(json.dumps(submit(given["files"], given["pipeline"])), flush=True)
 """
+
+
+class Client:
+    """A Python program of somebody who uses the cluster: `cluster.submit()`. It waits for orders without any load."""
+
+    def __init__(self, env: Mapping[str, str], folder: Path) -> None:
+        self._log = folder / "client.log"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", CLIENT],
+                cwd=folder,
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+
+    def submit(self, files: Sequence[Path], pipeline: Sequence[object]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        order = {"files": [str(path) for path in files], "pipeline": pipeline}
+        print(json.dumps(order), file=self._process.stdin, flush=True)
+        line = self._process.stdout.readline()
+        assert line, self._log.read_text()
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        self._process.communicate(timeout=STOP)
 
 
 class Plain(Watched):
@@ -389,15 +421,20 @@ class Plain(Watched):
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    @cached_property
+    def client(self) -> Client:
+        return Client(self.environment(), self.folder)
+
     def submit(self, files: Sequence[Path], *pipeline: object) -> list[str]:
-        """Ids of the jobs that a Python client has made of the files by `cluster.submit()`."""
-        answer = self.python(SUBMIT, {"files": [str(path) for path in files], "pipeline": pipeline})
-        return [job["id"] for job in answer["jobs"]]
+        """Ids of the jobs made of the files."""
+        return [job["id"] for job in self.client.submit(files, pipeline)["jobs"]]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if "client" in self.__dict__:
+            self.client.close()
         for program in self.programs.values():
             program.ask_to_end()
         for program in self.programs.values():

@@ -47,13 +47,14 @@ def pinned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
 
 @needs_two_cores
 def test_new_tasks_keep_away_from_a_busy_core(pinned: Plain) -> None:
-    files = jpeg_files(pinned.folder / "photos", 28)
+    files = jpeg_files(pinned.folder / "photos", 29)
+    pinned.await_jobs(pinned.submit([files.pop()], "blur"))
 
     def usage(node: str) -> float:
         return float(pinned.redis.hget(f"worker:{node}", "cpu_usage") or 0)
 
     with cpu_burner(pinned.folder, usable_cpus()[0]):
-        wait_until(lambda: usage("left") > 95, "the burner in a sample")
+        wait_until(lambda: usage("left") > 95 and usage("right") < 50, "the burner in the samples, and nothing else")
         sequential = []
         for file in files[:8]:
             ids = pinned.submit([file], "blur")

@@ -73,9 +73,10 @@ const settleLast = 10_000;
 /**
  * Follows a batch: every result that has come so far, fetched in pieces as the live stream tells of more.
  *
+ * :param sent: how many jobs this page knows it to have; an end reported with fewer is already out of date.
  * :param growing: uploads into it are under way, so its end is not its end yet.
  */
-export function useBatch(id: string | null, growing: boolean) {
+export function useBatch(id: string | null, sent: number, growing: boolean) {
   const client = useQueryClient();
   const feed = useFeed();
   const live = useLive((state) => (state.watched === id ? state.progress : null));
@@ -91,7 +92,8 @@ export function useBatch(id: string | null, growing: boolean) {
     structuralSharing: false,
     refetchInterval: ({ state: { data, error } }) => {
       if (error !== null && data === undefined) return false;
-      if (data?.batch.state === "finished" && !data.open && !growing) return false;
+      const ended = data?.batch.state === "finished" && data.batch.total >= sent;
+      if (ended && !data.open && !growing) return false;
       return connection === "live" ? 15_000 : 2_000;
     },
   });

@@ -27,8 +27,9 @@ const noJobs: ReadonlyMap<string, Job> = new Map();
 
 export function useBatchView(): BatchOnShow {
   const { batch, sent, uploads } = useStore(useStudio());
+  const taken = uploads.filter((upload) => upload.state === "sent").length;
   const growing = uploads.some((upload) => !settled(upload));
-  const { progress, jobs: loaded, pipeline, error, refetch } = useBatch(batch, growing);
+  const { progress, jobs: loaded, pipeline, error, refetch } = useBatch(batch, taken, growing);
   const news = useLive((state) => state.jobs);
   const jobs = loaded ?? noJobs;
   const tiles = useMemo(() => tilesOf(sent, uploads, jobs, news), [sent, uploads, jobs, news]);
