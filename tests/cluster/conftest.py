@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 import redis
 
+from cluster import runtime
+from cluster.celery import app
 from cluster.connection import Scripts, connect
 from cluster.ledger import Ledger
 from cluster.nodes import Nodes
+from cluster.service import Cluster
 from cluster.settings import PREFIX
 from tests.servers import running_valkey
 
@@ -51,3 +54,24 @@ def ledger(server: redis.Redis) -> Ledger:
 @pytest.fixture
 def registry(server: redis.Redis) -> Nodes:
     return Nodes(server, Scripts(server))
+
+
+@pytest.fixture(scope="session")
+def _celery(valkey_url: str) -> Iterator[None]:
+    """The Celery app sends its messages to the test's server."""
+    app.conf.update(broker_url=valkey_url, result_backend=valkey_url)
+    yield
+    app.pool.force_close_all()
+
+
+@pytest.fixture
+def cluster(server: redis.Redis, valkey_url: str, _celery: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """The cluster of the web app's process, with a store of its own; the router uses the same one."""
+    monkeypatch.setenv("CUMULO_REDIS_URL", valkey_url)
+    runtime._for_process.cache_clear()
+    cluster = Cluster(runtime.current().settings, home=True)
+    cluster.ping()
+    yield cluster
+    cluster.redis.close()
+    runtime.current().redis.close()
+    runtime._for_process.cache_clear()

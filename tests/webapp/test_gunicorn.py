@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -41,7 +42,19 @@ def launch(data: Path, app: str = "tests.webapp.served:app", **variables: str) -
         env=environment | {"CUMULO_DATA": str(data), **variables},
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # so that its workers can be ended with it
     )
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Politely, and by force if it does not go."""
+    process.terminate()
+    try:
+        process.wait(30)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @pytest.fixture
@@ -60,12 +73,9 @@ def server(tmp_path: Path) -> Iterator[Server]:
     reader = threading.Thread(target=lambda: log.extend(process.stderr or ()), daemon=True)
     reader.start()
     yield Server(process, int(found[1]))
-    process.terminate()
     try:
-        process.wait(30)
+        end(process)
     finally:
-        process.kill()
-        process.wait()
         reader.join(10)
         process.stderr.close()
     assert not any("Traceback" in line for line in log), "".join(log)
@@ -246,5 +256,5 @@ def test_the_wsgi_module_is_the_application(tmp_path: Path) -> None:
         assert ready.status_code == 503
         assert ready.json()["type"] == "urn:cumulo:problem:cluster-unavailable"
     finally:
-        process.terminate()
-        process.communicate(timeout=20)
+        end(process)
+        process.communicate()

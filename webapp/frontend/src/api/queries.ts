@@ -67,6 +67,12 @@ async function loadBatch(id: string, known: BatchView | undefined, signal: Abort
   }
 }
 
+/** Whether a batch as loaded will not change again: the parameters are those of `useBatch`. */
+export function hasEnded({ batch, open }: BatchView, sent: number, growing: boolean): boolean {
+  // Between two uploads a batch can be finished for a moment, with fewer jobs than were sent by now.
+  return batch.state === "finished" && batch.total >= sent && !open && !growing;
+}
+
 const settle = 300;
 const settleLast = 10_000;
 
@@ -92,8 +98,7 @@ export function useBatch(id: string | null, sent: number, growing: boolean) {
     structuralSharing: false,
     refetchInterval: ({ state: { data, error } }) => {
       if (error !== null && data === undefined) return false;
-      const ended = data?.batch.state === "finished" && data.batch.total >= sent;
-      if (ended && !data.open && !growing) return false;
+      if (data !== undefined && hasEnded(data, sent, growing)) return false;
       return connection === "live" ? 15_000 : 2_000;
     },
   });
