@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cluster.version import __version__
-
 if TYPE_CHECKING:
     from cluster.service import submit
+    from cluster.version import __version__
 
 __all__ = ["__version__", "submit"]
 
@@ -18,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from cluster.service import submit
 
         return submit
+    if name == "__version__":
+        from cluster.version import __version__
+
+        return __version__
     raise AttributeError(f"module 'cluster' has no attribute {name!r}")

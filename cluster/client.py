@@ -11,18 +11,17 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import filters
-from cluster.api import Api
+from cluster.cores import usable_cpus
 from cluster.errors import ClusterError
 from cluster.home import Running
 from cluster.intake import Upload
-from cluster.metrics import usable_cpus
 from cluster.service import Cluster
 from cluster.settings import load_settings
 from cluster.storage import FolderStore
@@ -85,8 +84,7 @@ class DirectRunner:
                 except OSError as error:
                     yield Finished(str(path), f"cannot be read: {error.strerror}")
             if uploads:
-                answer = self._cluster.submit(uploads, pipeline, format=format, quality=quality, batch=batch)
-                batch = answer["batch"]
+                batch, _ = self._cluster.record(uploads, pipeline, format=format, quality=quality, batch=batch)
                 sent += len(uploads)
             for job in self._new(batch, seen):
                 seen += 1
@@ -101,7 +99,7 @@ class DirectRunner:
 
     def _new(self, batch: str | None, seen: int) -> list[dict[str, Any]]:
         ledger = self._cluster.ledger
-        return ledger.views(ledger.finished_after(batch, seen)) if batch else []
+        return ledger.outcomes(ledger.finished_after(batch, seen)) if batch else []
 
     def _finished(self, job: dict[str, Any]) -> Finished:
         if job["state"] != "done":
@@ -112,6 +110,8 @@ class DirectRunner:
 
 class HttpRunner:
     def __init__(self, cluster: Running) -> None:
+        from cluster.api import Api  # late: the way through the store needs no HTTP client
+
         self._api = Api(cluster)
 
     def run(
@@ -157,7 +157,7 @@ class HttpRunner:
                     "POST", "jobs", data=fields, files={"image": (path.name, stream, "application/octet-stream")}
                 )
         except ClusterError as error:
-            return Finished(str(path), error.detail)
+            return Finished(str(path), error.detail.removeprefix(f"{path.name}: "))
         except OSError as error:
             return Finished(str(path), f"cannot be read: {error.strerror}")
         return str(answer.json()["batch"])
@@ -173,6 +173,8 @@ class LocalRunner:
     def run(
         self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
     ) -> Iterator[Finished]:
+        from concurrent.futures import ProcessPoolExecutor  # late: the other ways need no processes
+
         settings = load_settings()
         limits = filters.Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
         steps = pipeline.to_json()

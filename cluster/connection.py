@@ -24,12 +24,14 @@ BRIEF_RETRIES = 2
 
 def connect(url: str, *, patient: bool = False) -> redis.Redis:
     """A client with its own pool; answers are text. It connects at the first command, not here."""
+    # A unix socket knows no keep-alive, and redis-py refuses the option there.
+    keepalive = {} if url.startswith("unix://") else {"socket_keepalive": True}
     return redis.Redis.from_url(
         url,
+        **keepalive,
         decode_responses=True,
         socket_timeout=10,
         socket_connect_timeout=3,
-        socket_keepalive=True,
         health_check_interval=30,
         retry=Retry(
             ExponentialBackoff(cap=1, base=0.05),

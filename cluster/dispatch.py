@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cluster import keys
 from cluster.errors import NoRoom, NothingToSend
 from cluster.message import APPLY_PIPELINE
+from cluster.scheduling import has_room
 from cluster.scheduling.chunks import first_chunk, share
 
 if TYPE_CHECKING:
@@ -22,10 +23,14 @@ def dispatch(cluster: Cluster) -> int:
 
     sent = 0
     for _ in range(ROUNDS):
+        snapshot = cluster.registry.snapshot()
+        if not snapshot.backlog or not any(
+            node.state == "live" and has_room(node) for node in snapshot.state.nodes if node.cores
+        ):
+            break  # the common case while a batch runs, found out in one round trip
         head = cluster.ledger.head(HEAD)
         if not head:
             break
-        snapshot = cluster.registry.snapshot()
         count = first_chunk(
             [one.cost for one in head],
             [one.alone for one in head],

@@ -43,13 +43,16 @@ def perform(cluster: Cluster, order: WorkOrder) -> Outcome:
         return ended("failed", error={"type": kind, "detail": detail, "step": step})
 
     try:
-        data = cluster.store.get(order.sha256)
+        data = cluster.store.get(order.input["sha256"])
+        # A small picture that browsers show is its own thumbnail: making one would cost as much as the job.
+        small = max(order.input["width"], order.input["height"]) <= 2 * THUMBNAIL
+        small = small and (order.format or order.input["format"]) != "tiff"
         result = filters.apply(
             data,
-            _pipeline(json.dumps(order.pipeline)),
+            _pipeline(order.pipeline),
             format=order.format,
             quality=order.quality,
-            thumbnail=THUMBNAIL,
+            thumbnail=0 if small else THUMBNAIL,
             limits=cluster.limits,
         )
         stored: dict[str, Any] = {
@@ -62,6 +65,8 @@ def perform(cluster: Cluster, order: WorkOrder) -> Outcome:
         if result.thumbnail:
             stored["thumbnail"] = cluster.store.put(result.thumbnail)
             stored["thumbnail_format"] = "webp" if result.thumbnail.startswith(b"RIFF") else "jpeg"
+        else:
+            stored["thumbnail"], stored["thumbnail_format"] = stored["sha256"], result.format
         return ended("done", result=stored)
     except filters.FilterError as error:
         return failed(error.type, error.detail, error.step)

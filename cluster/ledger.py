@@ -39,8 +39,8 @@ class WorkOrder:
 
     id: str
     attempt: int
-    sha256: str
-    pipeline: list[dict[str, Any]]
+    input: Mapping[str, Any]  # sha256, bytes, width, height, format
+    pipeline: str  # JSON
     format: str | None
     quality: int | None
     name: str
@@ -329,6 +329,19 @@ class Ledger:
                 pipe.hgetall(keys.job(job_id))
             return [job_view(record) for record in pipe.execute() if record]
 
+    def outcomes(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Only `name`, `state`, `result` and `error` of each job: for those who fetch thousands."""
+        with reported():
+            pipe = self._redis.pipeline(transaction=False)
+            for job_id in job_ids:
+                pipe.hmget(keys.job(job_id), "name", "state", "result", "error")
+            rows = pipe.execute()
+        return [
+            {"name": name, "state": state, "result": _decoded(result), "error": _decoded(error)}
+            for name, state, result, error in rows
+            if state
+        ]
+
     def counts(self) -> dict[str, int]:
         """Jobs by state."""
         with reported():
@@ -389,8 +402,8 @@ def _order(row: Sequence[str]) -> WorkOrder:
     return WorkOrder(
         job_id,
         int(attempt),
-        json.loads(image)["sha256"],
-        json.loads(pipeline),
+        json.loads(image),
+        pipeline,
         output_format or None,
         int(quality) if quality else None,
         name,

@@ -15,6 +15,7 @@ from celery import signals
 from celery.worker import state
 
 from cluster import metrics, runtime
+from cluster.cores import usable_cpus
 from cluster.errors import ClusterError
 from cluster.message import node_of_queue
 from cluster.network import local_address
@@ -56,7 +57,7 @@ class Liveness:
         if node not in self._registered:
             # Whatever the ledger still believes to be here belonged to an earlier life of this node.
             cluster.ledger.give_back(node, "the node was started anew", lost=True)
-        cpus = metrics.usable_cpus()
+        cpus = usable_cpus()
         concurrency = int(self._consumer.controller.concurrency or len(cpus))
         cluster.registry.register(
             node,

@@ -18,13 +18,6 @@ UNKNOWN_LINK_MBIT = 100
 CHILDREN_SECONDS = 3.0  # how long a list of child processes is kept: walking /proc costs more than reading it
 
 
-def usable_cpus() -> list[int]:
-    """The cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(psutil.cpu_count() or 1))
-
-
 @dataclass(slots=True)
 class _Tree:
     """CPU time of a worker's process tree."""

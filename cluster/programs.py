@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from cluster import keys, valkey
-from cluster.metrics import usable_cpus
+from cluster.cores import usable_cpus
 from cluster.settings import environment
 from cluster.supervisor import Program
 

@@ -21,6 +21,8 @@ def route_job(
     if name != APPLY_PIPELINE:
         return None
     headers = dict(options.get("headers") or {})
+    if "lease" in headers:
+        return None  # bound already: sent once more into the queue that it names (Celery asks the router even then)
     late = bool(headers.pop("late", False))
     placed = runtime.current().placer.place(job_ids_of(args, kwargs), need_room=late)
     if not placed.attempts:

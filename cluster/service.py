@@ -121,7 +121,9 @@ class Cluster:
 
     def store_blob(self, sha256: str, stream: BinaryIO) -> None:
         """Stores what a node sends. Raises Conflict if the content does not have the hash it claims."""
-        found, _, _ = self.home_store.add(stream, 8 * self.settings.max_upload_bytes, nothing_to_check)
+        # A result may be larger than any upload: an uncompressed picture of as many pixels as allowed.
+        limit = max(self.settings.max_upload_bytes, 8 * self.settings.max_pixels)
+        found, _, _ = self.home_store.add(stream, limit, nothing_to_check)
         if found != sha256:
             raise Conflict(f"the content has SHA-256 {found}, not {sha256}")
 
@@ -142,7 +144,30 @@ class Cluster:
         submitter: str = "",
         batch: str | None = None,
     ) -> dict[str, Any]:
-        """Records one job per image and sends what finds room: {"batch": id, "jobs": [job, ...]}.
+        """Records one job per image and sends what finds room: {"batch": id, "jobs": [job, ...]}; see `record`."""
+        batch_id, ids = self.record(
+            uploads,
+            pipeline,
+            format=format,
+            quality=quality,
+            priority=priority,
+            submitter=submitter,
+            batch=batch,
+        )
+        return {"batch": batch_id, "jobs": self.ledger.views(ids)}
+
+    def record(
+        self,
+        uploads: Sequence[Upload],
+        pipeline: filters.Pipeline,
+        *,
+        format: str | None = None,
+        quality: int | None = None,
+        priority: int = 0,
+        submitter: str = "",
+        batch: str | None = None,
+    ) -> tuple[str, list[str]]:
+        """Records one job per image and sends what finds room: (batch id, job ids).
 
         `format` None keeps each input's own; `priority` goes from -9 to 9, higher first. With `batch` the jobs are
         appended to an earlier batch of the same pipeline and output. Raises NoLiveNode, BacklogFull, Conflict,
@@ -171,7 +196,7 @@ class Cluster:
             batch=batch,
         )
         dispatch(self)
-        return {"batch": batch_id, "jobs": self.ledger.views(ids)}
+        return batch_id, ids
 
     def dispatch(self) -> int:
         """Sends what waits to nodes that have room; returns how many messages."""

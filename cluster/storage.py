@@ -15,11 +15,12 @@ import secrets
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
-
-import httpx
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
 from cluster.errors import NotFound, StoreError
+
+if TYPE_CHECKING:
+    from httpx import Response
 
 CHUNK = 1 << 20
 STORE_ID = ".store-id"
@@ -152,7 +153,10 @@ class FolderStore:
 
 class WebStore:
     def __init__(self, url: str, token: str) -> None:
+        import httpx  # late: only nodes on other PCs need it, and it costs 40 ms
+
         self._url = url.rstrip("/")
+        self._failure = httpx.HTTPError
         self._http = httpx.Client(
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(60, connect=5),
@@ -162,10 +166,10 @@ class WebStore:
     def _blob(self, sha256: str) -> str:
         return f"{self._url}/internal/blobs/{checked_name(sha256)}"
 
-    def _sent(self, request: Callable[[], httpx.Response]) -> httpx.Response:
+    def _sent(self, request: Callable[[], Response]) -> Response:
         try:
             response = request()
-        except httpx.HTTPError as error:
+        except self._failure as error:
             raise StoreError(f"cannot reach the web app's store at {self._url}: {error}") from error
         if response.status_code == 404:
             raise NotFound(f"the stored image is gone from {self._url}")

@@ -6,8 +6,6 @@ import importlib
 
 import click
 
-from cluster.version import __version__
-
 COMMANDS = {
     "up": "Start a whole cluster on this PC.",
     "worker": "Make this PC a node of a running cluster.",
@@ -34,7 +32,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="cumulo")
+@click.version_option(package_name="cumulo", prog_name="cumulo")
 def main() -> None:
     """Cúmulo turns the PCs you already have into one image-processing cluster.
 

@@ -111,7 +111,8 @@ def _run(
         for finished in runner.run(paths, pipeline, output_format, quality):
             if finished.error:
                 failed += 1
-                progress.console.print(f"{finished.name}: {finished.error}", style="red", markup=False)
+                # Unwrapped, so that a log or a pipe gets one line for each file.
+                progress.console.print(f"{finished.name}: {finished.error}", style="red", markup=False, soft_wrap=True)
             else:
                 _write(finished, names)
             speed = progress.tasks[0].speed

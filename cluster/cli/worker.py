@@ -9,8 +9,8 @@ import click
 
 from cluster import programs
 from cluster.cli.common import plain_errors
+from cluster.cores import usable_cpus
 from cluster.errors import ClusterError
-from cluster.metrics import usable_cpus
 from cluster.programs import NodePlan
 from cluster.service import Cluster
 from cluster.settings import load_settings

@@ -17,9 +17,13 @@ for _, job in ipairs(fresh) do
   local seq = redis.call('INCR', 'jobs:sequence')
   local record = 'job:' .. job.id
   local rank = string.format('%.0f', job.rank_base + seq)
-  redis.call('HSET', record, 'id', job.id, 'batch', batch, 'state', 'queued', 'attempt', 0, 'lost', 0,
-    'node', '', 'lease', '', 'created_at', stamp, 'seq', seq, 'rank', rank)
-  for name, value in pairs(job.fields) do redis.call('HSET', record, name, value) end
+  local fields = {'id', job.id, 'batch', batch, 'state', 'queued', 'attempt', 0, 'lost', 0, 'node', '', 'lease', '',
+    'created_at', stamp, 'seq', seq, 'rank', rank}
+  for name, value in pairs(job.fields) do
+    fields[#fields + 1] = name
+    fields[#fields + 1] = value
+  end
+  redis.call('HSET', record, unpack(fields))
   redis.call('ZADD', 'jobs:all', seq, job.id)
   redis.call('ZADD', 'jobs:queued', seq, job.id)
   redis.call('ZADD', 'backlog', rank, job.id)

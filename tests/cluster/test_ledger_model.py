@@ -366,7 +366,7 @@ def test_the_ledger_does_what_the_model_says_whatever_happens(server: redis.Redi
     run_state_machine_as_test(
         lambda: LedgerMachine(server),
         settings=settings(
-            max_examples=100,
+            max_examples=70,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

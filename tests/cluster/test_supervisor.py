@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.metrics import usable_cpus
+from cluster.cores import usable_cpus
 from cluster.programs import plan_nodes
 from cluster.supervisor import BACK_OFF, Program, StartFailed, Supervisor
 

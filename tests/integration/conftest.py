@@ -28,5 +28,3 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, _own_settings: None) -> It
         assert up.end() == 0
     finally:
         up.clean_up()
-
-

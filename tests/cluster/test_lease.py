@@ -1,0 +1,213 @@
+"""What a worker process does with a message, with a real store, a real ledger and real images."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import redis
+from PIL import Image
+
+import filters
+from cluster import keys
+from cluster.errors import Conflict, NoLiveNode, NotFound, StoreError, UnknownPolicy
+from cluster.lease import Lease
+from cluster.nodes import Nodes
+from cluster.service import Cluster
+from cluster.settings import load_settings
+from tests.cluster.ledgers import add_node, happened
+
+SEPIA = filters.parse_pipeline(["sepia"])
+
+
+def picture(size: tuple[int, int] = (40, 30), color: str = "teal") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, color).save(file, "png")
+    return file.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _node(registry: Nodes, cluster: Cluster) -> None:
+    add_node(registry, "pc-1", 2)
+
+
+def send(cluster: Cluster, *files: bytes, pipeline: filters.Pipeline = SEPIA, **options: object) -> dict:
+    uploads = [cluster.receive(io.BytesIO(data), f"photo-{number}.png") for number, data in enumerate(files, 1)]
+    return cluster.submit(uploads, pipeline, **options)
+
+
+def work(cluster: Cluster, server: redis.Redis) -> dict[str, int]:
+    """One process of pc-1 takes the oldest message and works as long as its lease lasts."""
+    lease = server.zrange(keys.waiting("pc-1"), 0, 0)[0]
+    attempts = {job_id: int(server.hget(keys.job(job_id), "attempt")) for job_id in server.smembers(keys.lease(lease))}
+    return Lease(cluster, "pc-1", lease).run(attempts)
+
+
+def test_a_submitted_photo_becomes_a_result(cluster: Cluster, server: redis.Redis) -> None:
+    answer = send(cluster, picture())
+    [job] = answer["jobs"]
+    assert (job["state"], job["node"]) == ("assigned", "pc-1")
+    assert work(cluster, server) == {"done": 1}
+    job = cluster.job(job["id"])
+    assert (job["state"], job["result"]["width"], job["result"]["height"]) == ("done", 40, 30)
+    result = cluster.store.get(cluster.job_blob(job["id"], "result")["sha256"])
+    assert result == filters.apply(picture(), ["sepia"]).data
+    assert cluster.store.get(cluster.job_blob(job["id"], "input")["sha256"]) == picture()
+    thumbnail = cluster.job_blob(job["id"], "thumbnail")
+    assert Image.open(io.BytesIO(cluster.store.get(thumbnail["sha256"]))).format == thumbnail["format"].upper()
+    assert [entry["event"] for entry in job["timeline"]] == ["queued", "assigned", "started", "done"]
+
+
+def test_a_process_goes_on_with_the_backlog_while_its_lease_lasts(cluster: Cluster, server: redis.Redis) -> None:
+    answer = send(cluster, *(picture(color=f"#{shade:02x}8080") for shade in range(20)))
+    assert cluster.batch(answer["batch"])["counts"]["queued"] > 0
+    while server.zcard(keys.waiting("pc-1")):
+        work(cluster, server)
+    batch = cluster.batch(answer["batch"], after=0)
+    assert batch["counts"]["done"] == 20
+    assert batch["next_after"] == len(batch["results"]) == 20
+    words = {word for job in answer["jobs"] for word in happened(cluster.ledger, job["id"])}
+    assert "taken" in words
+
+
+def test_a_lease_that_is_over_takes_nothing(
+    cluster: Cluster, server: redis.Redis, registry: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster.settings, "lease_seconds", 0.0)
+    answer = send(cluster, *(picture(color=f"#{shade:02x}8080") for shade in range(20)))
+    while server.zcard(keys.waiting("pc-1")):
+        work(cluster, server)
+    assert cluster.batch(answer["batch"])["counts"]["done"] == 20
+    assert not any("taken" in happened(cluster.ledger, job["id"]) for job in answer["jobs"])
+
+
+def test_a_damaged_image_fails_with_words_and_disturbs_no_other(cluster: Cluster, server: redis.Redis) -> None:
+    file = io.BytesIO()
+    Image.effect_noise((64, 64), 90).save(file, "jpeg")
+    torn = file.getvalue()[:-600]
+    answer = send(cluster, torn, picture())
+    while server.zcard(keys.waiting("pc-1")):
+        work(cluster, server)
+    bad, good = (cluster.job(job["id"]) for job in answer["jobs"])
+    assert (bad["state"], good["state"]) == ("failed", "done")
+    assert bad["error"]["type"] == "broken-image"
+    assert bad["error"]["detail"]
+    assert bad["result"] is None
+    with pytest.raises(Conflict, match="is failed: it has no result"):
+        cluster.job_blob(bad["id"], "result")
+
+
+def test_an_input_that_has_gone_from_the_store_fails_with_words(cluster: Cluster, server: redis.Redis) -> None:
+    [job] = send(cluster, picture())["jobs"]
+    cluster.home_store.path(cluster.job_blob(job["id"], "input")["sha256"]).unlink()
+    assert work(cluster, server) == {"failed": 1}
+    assert cluster.job(job["id"])["error"]["type"] == "input-missing"
+
+
+def test_a_message_that_comes_twice_does_nothing_the_second_time(cluster: Cluster, server: redis.Redis) -> None:
+    [job] = send(cluster, picture())["jobs"]
+    lease = server.zrange(keys.waiting("pc-1"), 0, 0)[0]
+    assert Lease(cluster, "pc-1", lease).run({job["id"]: 1}) == {"done": 1}
+    assert Lease(cluster, "pc-1", lease).run({job["id"]: 1}) == {}
+
+
+def test_without_a_live_node_nothing_is_accepted(cluster: Cluster) -> None:
+    cluster.set_node_mode("pc-1", "paused")
+    with pytest.raises(NoLiveNode, match="cumulo worker"):
+        send(cluster, picture())
+    assert cluster.ledger.counts()["queued"] == 0
+
+
+def test_jobs_can_be_found_by_state_node_filter_and_name(cluster: Cluster, server: redis.Redis) -> None:
+    first = send(cluster, picture(), picture(color="red"))["jobs"]
+    [gray] = send(cluster, picture(), pipeline=filters.parse_pipeline(["gray"]))["jobs"]
+    work(cluster, server)
+
+    def found(**query: object) -> list[str]:
+        return [job["id"] for job in cluster.jobs(**query)["items"]]
+
+    everything = [gray["id"], first[1]["id"], first[0]["id"]]
+    assert found() == everything
+    assert found(filter="gray") == [gray["id"]]
+    assert found(q="PHOTO-2") == [first[1]["id"]]
+    assert found(node="pc-1") == everything
+    assert found(node="nobody") == []
+    assert len(found(state="done")) >= 1
+    page = cluster.jobs(limit=2)
+    assert [job["id"] for job in page["items"]] == everything[:2]
+    rest = cluster.jobs(limit=2, cursor=page["next"])
+    assert ([job["id"] for job in rest["items"]], rest["next"]) == (everything[2:], None)
+
+
+def test_the_summary_counts_what_waits_and_what_is_done(cluster: Cluster, server: redis.Redis) -> None:
+    send(cluster, *(picture((40, 30 + extra)) for extra in range(9)))
+    before = cluster.summary()
+    assert before["backlog"] == before["counts"]["queued"] > 0
+    assert before["oldest_age"] >= 0
+    while server.zcard(keys.waiting("pc-1")):
+        work(cluster, server)
+    after = cluster.summary()
+    assert (after["backlog"], after["oldest_age"], after["images_per_minute"]) == (0, None, 9)
+    assert after["nodes"] == {"live": 1}
+
+
+def test_a_policy_is_switched_by_name_and_the_switch_is_an_event(cluster: Cluster) -> None:
+    assert cluster.policy()["policy"] == "least-cpu"
+    for _ in range(2):
+        assert cluster.set_policy("round-robin")["policy"] == "round-robin"
+    assert [event["policy"] for event in cluster.recent_events() if event["type"] == "policy"] == ["round-robin"]
+    with pytest.raises(UnknownPolicy, match="least-cpu"):
+        cluster.set_policy("best")
+
+
+def test_a_node_is_forgotten_only_when_it_is_offline_and_its_jobs_are_not_lost(
+    cluster: Cluster, registry: Nodes
+) -> None:
+    [job] = send(cluster, picture())["jobs"]
+    with pytest.raises(Conflict, match="is live; only an offline node"):
+        cluster.forget_node("pc-1")
+    registry.stop("pc-1")
+    cluster.forget_node("pc-1")
+    assert cluster.nodes() == []
+    assert cluster.job(job["id"])["state"] == "queued"
+
+
+def test_a_node_finds_the_store_of_the_web_apps_pc(cluster: Cluster, valkey_url: str) -> None:
+    [job] = send(cluster, picture())["jobs"]
+    node = Cluster(load_settings(redis_url=valkey_url))
+    sha256 = cluster.job_blob(job["id"], "input")["sha256"]
+    assert node.store.get(sha256) == picture()
+    node.redis.close()
+
+
+def test_a_node_without_a_way_to_the_store_is_told_what_to_do(
+    cluster: Cluster, server: redis.Redis, valkey_url: str
+) -> None:
+    node = Cluster(load_settings(redis_url=valkey_url))
+    server.hset(keys.CLUSTER, "store_path", "/nowhere/at/all")
+    with pytest.raises(StoreError, match=r"start the web app there with `--host 0\.0\.0\.0`"):
+        _ = node.store
+    server.delete(keys.CLUSTER)
+    with pytest.raises(StoreError, match="start the web app first"):
+        _ = node.store
+    node.redis.close()
+
+
+def test_a_blob_must_have_the_hash_that_it_claims(cluster: Cluster) -> None:
+    with pytest.raises(Conflict, match="not aaaa"):
+        cluster.store_blob("a" * 64, io.BytesIO(b"something else"))
+    with pytest.raises(NotFound):
+        cluster.blob_path("a" * 64)
+
+
+def test_machines_of_the_original_report_are_watched(cluster: Cluster) -> None:
+    cluster.register_watched("printer", "10.0.0.9", 9100)
+    cluster.watched_heartbeat("printer", {"cpu_usage": 12.5})
+    assert cluster.report_worker("printer")["cpu_usage"] == "12.5"
+    assert {worker["worker_id"] for worker in cluster.report_workers()} == {"pc-1", "printer"}
+    assert cluster.report_favourite()["worker_id"] == "pc-1"
+    with pytest.raises(NotFound, match="Worker not registered"):
+        cluster.watched_heartbeat("stranger", {"cpu_usage": 1})
+    for claim in (cluster.register_watched, lambda *_: cluster.watched_heartbeat("pc-1", {"cpu_usage": 1})):
+        with pytest.raises(Conflict, match="Celery node"):
+            claim("pc-1", "10.0.0.9", 1)
