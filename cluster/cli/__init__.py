@@ -31,8 +31,19 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """By hand, because click's own option reads the version at every start, or fails in a tree not installed."""
+    if wanted and not ctx.resilient_parsing:
+        from cluster.version import __version__
+
+        click.echo(f"cumulo, version {__version__}")
+        ctx.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="cumulo", prog_name="cumulo")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version and exit."
+)
 def main() -> None:
     """Cúmulo turns the PCs you already have into one image-processing cluster.
 

@@ -58,6 +58,16 @@ def test_a_submitted_photo_becomes_a_result(cluster: Cluster, server: redis.Redi
     assert [entry["event"] for entry in job["timeline"]] == ["queued", "assigned", "started", "done"]
 
 
+def test_only_a_large_picture_gets_a_thumbnail_of_its_own(cluster: Cluster, server: redis.Redis) -> None:
+    answer = send(cluster, picture((700, 20)), picture((600, 20)))
+    while server.zcard(keys.waiting("pc-1")):
+        work(cluster, server)
+    large, small = (job["id"] for job in answer["jobs"])
+    made = Image.open(io.BytesIO(cluster.store.get(cluster.job_blob(large, "thumbnail")["sha256"])))
+    assert max(made.size) == 320
+    assert cluster.job_blob(small, "thumbnail") == cluster.job_blob(small, "result")
+
+
 def test_a_process_goes_on_with_the_backlog_while_its_lease_lasts(cluster: Cluster, server: redis.Redis) -> None:
     answer = send(cluster, *(picture(color=f"#{shade:02x}8080") for shade in range(20)))
     assert cluster.batch(answer["batch"])["counts"]["queued"] > 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import redis
 
@@ -199,7 +201,8 @@ def test_only_recorded_jobs_can_be_placed(ledger: Ledger) -> None:
 def test_a_claim_hands_over_what_the_work_needs(ledger: Ledger) -> None:
     [job_id] = submit(ledger, format="webp", quality=70)
     _, orders = start(ledger, "pc-1", job_id)
-    assert orders == [WorkOrder(job_id, 1, SHA, SEPIA, "webp", 70, "photo-1.jpg")]
+    image = {"sha256": SHA, "bytes": 10, "width": 4, "height": 3, "format": "jpeg"}
+    assert orders == [WorkOrder(job_id, 1, image, json.dumps(SEPIA), "webp", 70, "photo-1.jpg")]
     assert ledger.job(job_id)["state"] == "running"
 
 

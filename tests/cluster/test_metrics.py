@@ -16,7 +16,8 @@ import pytest
 import redis
 
 from cluster import keys
-from cluster.metrics import Sampler, sample_all, usable_cpus
+from cluster.cores import usable_cpus
+from cluster.metrics import Sampler, sample_all
 from cluster.nodes import Nodes
 from cluster.service import Cluster
 from cluster.settings import load_settings

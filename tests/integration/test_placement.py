@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cluster.metrics import usable_cpus
+from cluster.cores import usable_cpus
 from tests.integration.clusters import Plain, cpu_burner, wait_until
 from tests.integration.photos import jpeg_files
 
