@@ -173,12 +173,14 @@ class LocalRunner:
     def run(
         self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
     ) -> Iterator[Finished]:
-        from concurrent.futures import ProcessPoolExecutor  # late: the other ways need no processes
+        # Late: the other ways need no processes.
+        import multiprocessing
+        from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 
         settings = load_settings()
         limits = filters.Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
         steps = pipeline.to_json()
-        with ProcessPoolExecutor(len(usable_cpus())) as pool:
+        with ProcessPoolExecutor(len(usable_cpus()), multiprocessing.get_context("spawn")) as pool:
             waiting = iter(paths)
             futures: dict[Future[filters.Result], Path] = {}
             while True:
@@ -199,6 +201,8 @@ class LocalRunner:
                         result = future.result()
                     except filters.FilterError as error:
                         yield Finished(str(path), error.detail)
+                    except BrokenProcessPool as error:
+                        raise ClusterError(f"a process died while it worked on {path} or an image beside it") from error
                     else:
                         save = partial(_write, data=result.data)
                         yield Finished(path.name, "", result.format, save)

@@ -237,7 +237,7 @@ class Ledger:
     def claim(self, node: str, lease: str, attempts: Mapping[str, int]) -> list[WorkOrder]:
         """Makes the lease's jobs this process's own. Jobs whose attempt is no longer current are left out."""
         flat = [str(part) for pair in attempts.items() for part in pair]
-        return [_order(row) for row in self._scripts.run("claim", node, lease, *flat)]
+        return [_order(row) for row in self._scripts.run("claim", node, lease, new_id("c"), *flat)]
 
     def commit(
         self,

@@ -52,7 +52,7 @@ class Row:
     @property
     def patience(self) -> float:
         """A slow sampler is not a dead one: limits are at least that many of its own intervals."""
-        return max(1.0, self.number("interval", 1.0))
+        return min(max(1.0, self.number("interval", 1.0)), 60.0)
 
     @property
     def state(self) -> str:

@@ -96,8 +96,6 @@ def obstacle(node: Node, job: Job) -> str | None:
         return node.state
     if node.cores <= 0:
         return "no cores"
-    if node.memory_free < job.peak_bytes * MEMORY_MARGIN:
-        return "too little free memory"
     return None
 
 
@@ -105,6 +103,8 @@ def reluctance(node: Node, job: Job) -> str | None:
     """Why this node should get work only if no other can take it, or None."""
     if node.id == job.avoid:
         return "lost this job before"
+    if node.memory_free < job.peak_bytes * MEMORY_MARGIN:
+        return "too little free memory"
     if foreign_load(node) > BUSY * node.cores:
         return "busy with other programs"
     return None
@@ -116,8 +116,8 @@ def decide(policy: str, state: State, job: Job, now: float, u: float, *, need_ro
     `now` is epoch seconds on the server's clock, `u` a number in [0, 1) that breaks ties. With `need_room` false
     full nodes are chosen too (a plain `apply_pipeline.delay` is placed room or not).
 
-    A node that other programs keep busy, or that lost the job before, gets it only if no other live node could
-    take it, even one that is full at this moment: the job then waits for that one.
+    A node that other programs keep busy, that is short of memory or that lost the job before, gets it only if no
+    other live node could take it, even one that is full at this moment: the job then waits for that one.
     """
     rule = POLICIES[policy]
     able = {node.id: obstacle(node, job) for node in state.nodes}

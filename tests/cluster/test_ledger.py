@@ -450,3 +450,17 @@ def test_a_server_that_does_not_answer_is_reported_as_such() -> None:
         nowhere.counts()
     with pytest.raises(ClusterUnavailable):
         nowhere.cancel("job")
+
+
+def test_a_claim_repeated_after_a_lost_answer_gets_the_same_jobs(server: redis.Redis, ledger: Ledger) -> None:
+    """As redis-py does it: the very same call again. Another process's claim of the same message gets nothing."""
+    batch, ids = submit_batch(ledger, 2)
+    bound = ledger.bind("pc-1", "lease-1", ids, {}, None)
+    assert isinstance(bound, dict)
+    flat = [part for pair in bound.items() for part in pair]
+    scripts = Scripts(server)
+    first = scripts.run("claim", "pc-1", "lease-1", "claimant-1", *flat)
+    assert [order[0] for order in first] == ids
+    assert scripts.run("claim", "pc-1", "lease-1", "claimant-1", *flat) == first
+    assert scripts.run("claim", "pc-1", "lease-1", "claimant-2", *flat) == []
+    assert ledger.batch(batch)["counts"]["running"] == 2
