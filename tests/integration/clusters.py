@@ -197,19 +197,20 @@ class Watched:
 
     def await_jobs(self, ids: Sequence[str], seconds: float = 90.0) -> list[dict[str, Any]]:
         """The jobs once all of them have ended."""
-
-        def open_jobs() -> dict[str, int]:
-            pipe = self.redis.pipeline(transaction=False)
-            for job_id in ids:
-                pipe.hget(f"job:{job_id}", "state")
-            states = Counter(pipe.execute())
-            return {str(state): count for state, count in states.items() if state not in FINISHED}
-
         until = time.monotonic() + seconds
-        while found := open_jobs():
-            assert time.monotonic() < until, f"not finished within {seconds:g} s: {found}; nodes: {self.states()}"
+        while not self.finished(ids):
+            assert time.monotonic() < until, f"not finished within {seconds:g} s: {self._state_counts(ids)}"
             time.sleep(0.05)
         return self.jobs(ids)
+
+    def finished(self, ids: Sequence[str]) -> bool:
+        return self._state_counts(ids).keys() <= FINISHED
+
+    def _state_counts(self, ids: Sequence[str]) -> Counter[str]:
+        pipe = self.redis.pipeline(transaction=False)
+        for job_id in ids:
+            pipe.hget(f"job:{job_id}", "state")
+        return Counter(map(str, pipe.execute()))
 
     def commits(self, ids: Sequence[str]) -> Counter[str]:
         """How many times each of the jobs was reported as done."""

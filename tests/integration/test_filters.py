@@ -91,7 +91,7 @@ def test_a_pipeline_runs_in_its_order(cluster: Up) -> None:
 
 
 def test_a_batch_with_its_archive_thumbnails_and_timelines(cluster: Up) -> None:
-    images = [*jpegs(6, 600, 400), ("photo-00.jpg", jpegs(1, 600, 400)[0][1])]
+    images = [*jpegs(6, 1200, 800), ("photo-00.jpg", jpegs(1, 1200, 800)[0][1])]
     response = cluster.post_images(images, filter="sepia")
     batch, ids = response.json()["batch"], [job["id"] for job in response.json()["jobs"]]
     jobs = cluster.await_jobs(ids)
@@ -104,11 +104,12 @@ def test_a_batch_with_its_archive_thumbnails_and_timelines(cluster: Up) -> None:
         assert packed.testzip() is None
         names = packed.namelist()
         assert len(set(names)) == 7, "two photos of one name are two files"
-        assert all(opened(packed.read(name)).size == (600, 400) for name in names)
+        assert all(opened(packed.read(name)).size == (1200, 800) for name in names)
 
     for job in jobs:
         thumbnail = cluster.http.get(f"/api/v1/jobs/{job['id']}/thumbnail")
         assert max(opened(thumbnail.content).size) == 320
+        assert len(thumbnail.content) < job["result"]["bytes"] / 4
         events = [entry["event"] for entry in job["timeline"]]
         assert events in (["queued", "assigned", "started", "done"], ["queued", "taken", "done"])
         times = [entry["at"] for entry in job["timeline"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,10 @@ from tests.integration.photos import jpeg_files
 CAPACITY = {"pc-4": 4, "pc-2": 2, "pc-1": 1}
 BURST = 60
 WITHIN = 0.15
+RUNS = 6
+UNDISTURBED = 40
+"""Percent of the free core that other programs may use: with half of it they count as busy there, too."""
+
 
 needs_two_cores = pytest.mark.skipif(len(usable_cpus()) < 2, reason="disjoint cores need two of them")
 
@@ -47,31 +52,39 @@ def pinned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
 
 @needs_two_cores
 def test_new_tasks_keep_away_from_a_busy_core(pinned: Plain) -> None:
-    files = jpeg_files(pinned.folder / "photos", 29)
-    pinned.await_jobs(pinned.submit([files.pop()], "blur"))
+    pinned.await_jobs(pinned.submit(jpeg_files(pinned.folder / "first", 1), "blur"))
 
-    def usage(node: str) -> float:
-        return float(pinned.redis.hget(f"worker:{node}", "cpu_usage") or 0)
+    def foreign(node: str) -> float:
+        """Percent of the node's CPU that goes to programs other than Cúmulo, as last sampled."""
+        cpu, own = pinned.redis.hmget(f"worker:{node}", "cpu_usage", "cumulo_cpu")
+        return float(cpu or 0) - float(own or 0)
 
     with cpu_burner(pinned.folder, usable_cpus()[0]):
-        wait_until(
-            lambda: usage("left") > 95 and usage("right") < 50,
-            "the burner in the samples, and no other program on the other core",
-        )
-        sequential = []
-        for file in files[:8]:
-            ids = pinned.submit([file], "blur")
-            sequential += pinned.await_jobs(ids)
-        burst = pinned.await_jobs(pinned.submit(files[8:], "blur"))
+        for number in range(RUNS):
+            # The other core must be free, or there is nothing to choose; a run that others disturb proves nothing.
+            wait_until(
+                lambda: foreign("left") > 90 and foreign("right") < UNDISTURBED, "one busy core and one free one"
+            )
+            files = jpeg_files(pinned.folder / f"photos-{number}", 28)
+            seen = [foreign("right")]
+            sequential = []
+            for file in files[:8]:
+                sequential += pinned.await_jobs(pinned.submit([file], "blur"))
+                seen.append(foreign("right"))
+            ids = pinned.submit(files[8:], "blur")
+            while not pinned.finished(ids):
+                seen.append(foreign("right"))
+                time.sleep(0.05)
+            if max(seen) < UNDISTURBED:
+                break
 
-    for job in [*sequential, *burst]:
+    for job in [*sequential, *pinned.jobs(ids)]:
         assert job["state"] == "done"
+        assert job["node"] == "right", (job["placement"]["candidates"], max(seen))
         explained(job)
         [avoided] = [one for one in job["placement"]["candidates"] if one["node"] == "left"]
         assert avoided["held"] == "busy with other programs"
         assert avoided["cpu_usage"] > 85
-    assert Counter(job["node"] for job in sequential) == {"right": 8}
-    assert Counter(job["node"] for job in burst) == {"right": 20}
 
 
 @needs_two_cores
