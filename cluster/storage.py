@@ -14,6 +14,8 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from httpx import Response
 
 CHUNK = 1 << 20
+IN_MEMORY = 8 << 20
 STORE_ID = ".store-id"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -93,11 +96,21 @@ class FolderStore:
     def _place(self, sha256: str) -> Path:
         path = self.path(sha256)
         if sha256[:2] not in self._folders:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.parent.mkdir(exist_ok=True, mode=0o700)
             self._folders.add(sha256[:2])
         return path
 
     def add(self, stream: BinaryIO, limit: int, check: Callable[[BinaryIO], T]) -> tuple[str, int, T]:
+        try:
+            head, rest = stream.read(IN_MEMORY), stream.read(CHUNK)
+        except OSError as error:
+            raise StoreError(f"the image could not be read to its end: {error.strerror or error}") from error
+        if not rest:  # nearly every photo: one pass, and nothing is written that is there already
+            if len(head) > limit:
+                raise TooLong(f"more than {limit} bytes")
+            found = check(io.BytesIO(head))
+            return self.put(head), len(head), found
         digest = hashlib.sha256()
         size = 0
         self.identity()
@@ -105,7 +118,7 @@ class FolderStore:
             with tempfile.NamedTemporaryFile(dir=self.root, prefix="in-", delete=False) as file:
                 temporary = Path(file.name)
                 try:
-                    while chunk := stream.read(CHUNK):
+                    for chunk in chain((head, rest), iter(partial(stream.read, CHUNK), b"")):
                         size += len(chunk)
                         if size > limit:
                             raise TooLong(f"more than {limit} bytes")

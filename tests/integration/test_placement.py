@@ -63,7 +63,8 @@ def test_new_tasks_keep_away_from_a_busy_core(pinned: Plain) -> None:
         for number in range(RUNS):
             # The other core must be free, or there is nothing to choose; a run that others disturb proves nothing.
             wait_until(
-                lambda: foreign("left") > 90 and foreign("right") < UNDISTURBED, "one busy core and one free one"
+                lambda: foreign("left") > 90 and foreign("right") < UNDISTURBED,
+                "one busy core and a free one (is another program at work on this machine?)",
             )
             files = jpeg_files(pinned.folder / f"photos-{number}", 28)
             seen = [foreign("right")]
