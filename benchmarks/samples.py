@@ -18,7 +18,7 @@ EVERY = 0.02
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="cumulo-bench-") as folder, cluster(nodes=2) as running:
-        photos.make(Path(folder) / "in", 60, 4000, 3000)
+        photos.make(Path(folder) / "in", 150, 4000, 3000)
         server = redis.Redis.from_url(running.redis_url, decode_responses=True)
         nodes = sorted(server.smembers("workers:active"))
         work = subprocess.Popen(

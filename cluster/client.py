@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 import filters
@@ -26,8 +28,9 @@ from cluster.service import Cluster
 from cluster.settings import load_settings
 from cluster.storage import FolderStore
 
-GROUP = 16  # files sent together: the cluster begins while the rest is still being read
-POLL = 0.05
+GROUP = 16  # least number of files sent together: the cluster begins while the rest is still being read
+GROUP_SECONDS = 0.05
+POLL = 0.02
 UPLOADS = 4
 
 
@@ -64,6 +67,8 @@ def local_runner() -> Runner:
 
 
 class DirectRunner:
+    """Two threads: one reads, stores and records the images, the other gives out the results that come back."""
+
     def __init__(self, cluster: Cluster, store: FolderStore) -> None:
         self._cluster = cluster
         self._store = store
@@ -71,31 +76,30 @@ class DirectRunner:
     def run(
         self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
     ) -> Iterator[Finished]:
-        batch: str | None = None
-        sent = seen = 0
-        for start in range(0, len(paths), GROUP):
-            uploads: list[Upload] = []
-            for path in paths[start : start + GROUP]:
-                try:
-                    with path.open("rb") as stream:
-                        uploads.append(self._cluster.receive(stream, path.name))
-                except filters.FilterError as error:
-                    yield Finished(str(path), error.detail)
-                except OSError as error:
-                    yield Finished(str(path), f"cannot be read: {error.strerror}")
-            if uploads:
-                batch, _ = self._cluster.record(uploads, pipeline, format=format, quality=quality, batch=batch)
-                sent += len(uploads)
-            for job in self._new(batch, seen):
-                seen += 1
-                yield self._finished(job)
-        while seen < sent:
-            jobs = self._new(batch, seen)
-            for job in jobs:
-                seen += 1
-                yield self._finished(job)
-            if not jobs:
-                time.sleep(POLL)
+        record = partial(self._cluster.record, pipeline=pipeline, format=format, quality=quality)
+        feed = _Feed(self._cluster, paths, record)
+        feed.start()  # now, and not with the first result that is asked for
+        return self._results(feed)
+
+    def _results(self, feed: _Feed) -> Iterator[Finished]:
+        seen = 0
+        try:
+            while True:
+                ended = not feed.is_alive()  # asked first: what it left behind is then seen below
+                refused = feed.refused()
+                yield from refused
+                jobs = self._new(feed.batch, seen)
+                for job in jobs:
+                    seen += 1
+                    yield self._finished(job)
+                if ended and seen == feed.recorded:
+                    break
+                if not jobs and not refused:
+                    time.sleep(POLL)
+            if feed.failure is not None:
+                raise feed.failure
+        finally:
+            feed.stop()
 
     def _new(self, batch: str | None, seen: int) -> list[dict[str, Any]]:
         ledger = self._cluster.ledger
@@ -106,6 +110,63 @@ class DirectRunner:
             return Finished(job["name"], _words(job))
         source = self._store.path(job["result"]["sha256"])
         return Finished(job["name"], "", job["result"]["format"], partial(shutil.copyfile, source))
+
+
+class _Feed(threading.Thread):
+    """Stores the files and records them as one batch, a group at a time; `recorded` counts the jobs."""
+
+    def __init__(self, cluster: Cluster, paths: Sequence[Path], record: Callable[..., tuple[str, list[str]]]) -> None:
+        super().__init__(name="feed", daemon=True)
+        self._cluster = cluster
+        self._paths = paths
+        self._record = record
+        self._refused: SimpleQueue[Finished] = SimpleQueue()
+        self._stopped = threading.Event()
+        self.batch: str | None = None
+        self.recorded = 0
+        self.failure: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            for group in self._groups():
+                batch, ids = self._record(group, batch=self.batch)
+                self.recorded += len(ids)
+                self.batch = batch
+        except Exception as error:  # noqa: BLE001 - raised again where the results are given out
+            self.failure = error
+
+    def _groups(self) -> Iterator[list[Upload]]:
+        """GROUP files at first, then as many as are read in GROUP_SECONDS: thumbnails would cost more to send."""
+        group: list[Upload] = []
+        until = time.monotonic() + GROUP_SECONDS
+        for path in self._paths:
+            if self._stopped.is_set():
+                return
+            try:
+                with path.open("rb") as stream:
+                    group.append(self._cluster.receive(stream, path.name))
+            except filters.FilterError as error:
+                self._refused.put(Finished(str(path), error.detail))
+            except OSError as error:
+                self._refused.put(Finished(str(path), f"cannot be read: {error.strerror}"))
+            if len(group) >= GROUP and (self.batch is None or time.monotonic() >= until):
+                yield group
+                group = []
+                until = time.monotonic() + GROUP_SECONDS
+        if group:
+            yield group
+
+    def refused(self) -> list[Finished]:
+        """The files that were not taken since the last call."""
+        found = []
+        while not self._refused.empty():
+            found.append(self._refused.get())
+        return found
+
+    def stop(self) -> None:
+        """No further group is recorded; returns when the thread has ended."""
+        self._stopped.set()
+        self.join()
 
 
 class HttpRunner:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 
 import click
@@ -23,7 +25,14 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"cluster.cli.{name}").command
+        # Modules are no garbage: looking for it among them took 50 ms while they load and 70 ms at the end.
+        gc.disable()
+        try:
+            command: click.Command = importlib.import_module(f"cluster.cli.{name}").command
+        finally:
+            gc.enable()
+        gc.freeze()
+        atexit.register(gc.freeze)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

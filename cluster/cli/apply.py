@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import filters
 from cluster.cli.common import data_option, find_cluster, plain_errors
 from cluster.client import Finished, Runner, local_runner, runner_for
 from cluster.errors import ClusterError
+
+if TYPE_CHECKING:
+    from rich.progress import Task
 
 
 @click.command("apply")
@@ -96,27 +98,38 @@ def _run(
     quality: int | None,
 ) -> int:
     """Returns how many images failed."""
+    results = runner.run(paths, pipeline, output_format, quality)
+    # Late: the cluster is at work while these load.
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Asked when the bar is drawn: working it out for every image would cost as much as a thumbnail."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.1f} images/s" if task.speed else "")
+
     names = Names(output)
     failed = 0
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        Rate(),
         TimeRemainingColumn(),
         transient=not sys.stderr.isatty(),
         console=Console(stderr=True, highlight=False),
     ) as progress:
-        bar = progress.add_task("images", total=len(paths), rate="")
-        for finished in runner.run(paths, pipeline, output_format, quality):
+        bar = progress.add_task("images", total=len(paths))
+        for finished in results:
             if finished.error:
                 failed += 1
                 # Unwrapped, so that a log or a pipe gets one line for each file.
                 progress.console.print(f"{finished.name}: {finished.error}", style="red", markup=False, soft_wrap=True)
             else:
                 _write(finished, names)
-            speed = progress.tasks[0].speed
-            progress.update(bar, advance=1, rate=f"{speed:.1f} images/s" if speed else "")
+            progress.advance(bar)
     return failed
 
 

@@ -8,14 +8,16 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
-from rich.console import Console
 
 from cluster.errors import ClusterError
 from cluster.home import Home, Running
 from cluster.settings import load_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,6 +70,8 @@ def print_json(value: object) -> None:
 
 def console() -> Console:
     """Wide where no terminal says otherwise, so that a table in a file or a pipe keeps its lines."""
+    from rich.console import Console  # late: `apply` and `up` print no table
+
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 

@@ -19,12 +19,12 @@ export const en = {
   },
   connection: {
     connecting: "Connecting…",
-    live_one: "{{count}} PC live",
-    live_other: "{{count}} PCs live",
+    live_one: "{{count}} node live",
+    live_other: "{{count}} nodes live",
     polling: "No live stream; asking every two seconds",
     offline: "No connection to the cluster. Trying again…",
     offlineShort: "No connection",
-    none: "No PC is live",
+    none: "No node is live",
   },
   studio: {
     title: "Studio",
@@ -72,7 +72,7 @@ export const en = {
       needFilters: "Add a filter first.",
       needBoth: "Choose photos and add a filter.",
       uploading: "A batch is still being uploaded.",
-      noNode: "No PC is live right now: photos wait until one is.",
+      noNode: "No node is live right now: photos wait until one is.",
     },
     batch: {
       title: "Results",
@@ -262,7 +262,7 @@ export const en = {
     invalidParameter: "A filter's setting is not accepted",
     unknownFilter: "A filter is not known",
     backlogFull: "The cluster is full; waiting for room",
-    noLiveNode: "No PC is live",
+    noLiveNode: "No node is live",
     clusterUnavailable: "The cluster cannot be reached",
     conflict: "Not possible in this state",
     notFound: "Not found",

@@ -21,12 +21,12 @@ export const es: Translation = {
   },
   connection: {
     connecting: "Conectando…",
-    live_one: "{{count}} PC activo",
-    live_other: "{{count}} PC activos",
+    live_one: "{{count}} nodo activo",
+    live_other: "{{count}} nodos activos",
     polling: "Sin conexión en vivo; se pregunta cada dos segundos",
     offline: "Sin conexión con el clúster. Reintentando…",
     offlineShort: "Sin conexión",
-    none: "Ningún PC activo",
+    none: "Ningún nodo activo",
   },
   studio: {
     title: "Estudio",
@@ -74,7 +74,7 @@ export const es: Translation = {
       needFilters: "Primero añade un filtro.",
       needBoth: "Elige fotos y añade un filtro.",
       uploading: "Todavía se está subiendo un lote.",
-      noNode: "Ahora no hay ningún PC activo: las fotos esperan hasta que haya uno.",
+      noNode: "Ahora no hay ningún nodo activo: las fotos esperan hasta que haya uno.",
     },
     batch: {
       title: "Resultados",

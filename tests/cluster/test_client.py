@@ -1,0 +1,87 @@
+"""`cumulo apply`'s direct way into the cluster: what goes in, what comes back, and what stops it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import filters
+from cluster.client import GROUP, DirectRunner, Finished
+from cluster.errors import BacklogFull, NoLiveNode
+from cluster.lease import Lease
+from cluster.service import Cluster
+from cluster.settings import load_settings
+from tests.cluster.ledgers import add_node
+from tests.filters.images import encoded, photo
+
+SEPIA = filters.parse_pipeline(["sepia"])
+
+
+def pictures(folder: Path, count: int) -> list[Path]:
+    paths = [folder / f"photo-{number}.png" for number in range(count)]
+    for path in paths:
+        path.write_bytes(encoded(photo(24, 16), "png"))
+    return paths
+
+
+@pytest.fixture
+def node(cluster: Cluster) -> Iterator[None]:
+    """A node of one process, in a thread of this one."""
+    add_node(cluster.registry, "pc-1", cores=1)
+    stopped = threading.Event()
+
+    def work() -> None:
+        own = Cluster(load_settings(), home=True)
+        while not stopped.wait(0.01):
+            own.registry.keep_alive("pc-1")
+            for lease in own.redis.zrange("worker:pc-1:waiting", 0, -1):
+                jobs = own.redis.smembers(f"lease:{lease}")
+                Lease(own, "pc-1", lease).run({job: int(own.redis.hget(f"job:{job}", "attempt")) for job in jobs})
+        own.redis.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    stopped.set()
+    thread.join()
+
+
+def run(cluster: Cluster, paths: list[Path]) -> Iterator[Finished]:
+    return DirectRunner(cluster, cluster.home_store).run(paths, SEPIA, None, None)
+
+
+@pytest.mark.usefixtures("node")
+def test_the_refused_are_named_and_the_others_done(cluster: Cluster, tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("no photo")
+    gone = tmp_path / "gone.png"
+    paths = [text, gone, *pictures(tmp_path, 2 * GROUP + 3)]
+    found = {finished.name: finished for finished in run(cluster, paths)}
+    assert "not an image" in found.pop(str(text)).error
+    assert "cannot be read" in found.pop(str(gone)).error
+    assert len(found) == 2 * GROUP + 3
+    for finished in found.values():
+        assert finished.error == ""
+        finished.save(tmp_path / "out.png")
+        assert filters.inspect((tmp_path / "out.png").read_bytes()).width == 24
+
+
+def test_without_a_node_it_says_so(cluster: Cluster, tmp_path: Path) -> None:
+    with pytest.raises(NoLiveNode):
+        list(run(cluster, pictures(tmp_path, 1)))
+
+
+@pytest.mark.usefixtures("node")
+def test_a_full_backlog_is_told_after_the_results_of_what_was_taken(cluster: Cluster, tmp_path: Path) -> None:
+    # The first group fits; a later one, of all that is read in GROUP_SECONDS, does not.
+    small = Cluster(load_settings(max_backlog=GROUP), home=True)
+    done = 0
+    with pytest.raises(BacklogFull):  # noqa: PT012 - some results come first
+        for _ in run(small, pictures(tmp_path, 30 * GROUP)):
+            done += 1
+    assert GROUP <= done < 30 * GROUP
+    assert done == small.ledger.counts()["done"]
+    small.redis.close()
