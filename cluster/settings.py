@@ -103,6 +103,7 @@ class Settings(BaseSettings):
     max_backlog: int = Field(100_000, ge=1, description="most jobs that may wait; beyond it: 429")
     web_url: str = Field("", description="address under which other PCs reach the web app")
     flower_url: str = Field("", description="address of Flower shown on the page")
+    flower_password: SecretStr = Field(SecretStr(""), description="password of Flower's user `cumulo`, for `up`")
 
     @field_validator("node")
     @classmethod

@@ -10,7 +10,12 @@ from cluster.settings import PREFIX, Settings
 
 PAGE = Path(__file__).parent.parent / "docs" / "operations.md"
 BEGIN, END = "<!-- settings -->\n", "<!-- /settings -->"
-OWN_WORDS = {"data": "the user's data folder", "node": "this PC's name", "token": "made by `up`"}
+OWN_WORDS = {
+    "data": "the user's data folder",
+    "node": "this PC's name",
+    "token": "made by `up`",
+    "flower_password": "made by `up`",
+}
 
 
 def table() -> str:

@@ -99,6 +99,7 @@ class _Up:
             os.getpid(),
         )
         self.entrance = f"http://{self._seen}:{self._port}/?token={self.running.token}"
+        self._flower_password = load_settings().flower_password.get_secret_value() or home.secret("flower")
         self._cluster = Cluster(load_settings(redis_url=self._redis_url, data=home.data))
         self._printed = False
 
@@ -128,7 +129,7 @@ class _Up:
                 data,
                 self._host,
                 self._flower_port,
-                self._home.secret("flower"),
+                self._flower_password,
                 self._home.secret("flower-cookie"),
             ),
             programs.web(
@@ -179,7 +180,7 @@ class _Up:
         )
         click.echo(f"\n  Cúmulo is up. Open  {self.entrance}\n")
         click.echo(f"  Nodes    {nodes}")
-        click.echo(f"  Flower   {self.running.flower_url}  user cumulo, password {self._home.secret('flower')}")
+        click.echo(f"  Flower   {self.running.flower_url}  user cumulo, password {self._flower_password}")
         click.echo(f"  Data     {self._home.data}")
         if self._open and self._own_redis:
             address = self._redis_url.replace(f"@{self._near}:", f"@{self._far}:")

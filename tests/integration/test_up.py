@@ -56,13 +56,20 @@ def test_a_second_one_on_the_same_folder_is_refused_in_one_line(cluster: Up, tmp
     assert cluster.http.get("/readyz").status_code == 200, "the first one goes on"
 
 
-def test_a_busy_port_means_the_next_free_one(tmp_path: Path) -> None:
+def test_a_busy_port_means_the_next_free_one_and_secrets_can_be_set(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        up = Up(tmp_path, "--port", str(port))
+        up = Up(tmp_path, "--port", str(port), token="our-own-token", flower_password="our-own-password")
         try:
             assert port < int(up.url.rsplit(":", 1)[1]) < port + 50
             assert up.url.rsplit(":", 1)[1] in up.program.output()
+            assert up.token == "our-own-token"
+            assert up.http.get("/api/v1/nodes").status_code == 200
+            flower = up.known["flower_url"]
+            answers = [
+                httpx.get(f"{flower}/", auth=("cumulo", word)).status_code for word in ("other", "our-own-password")
+            ]
+            assert answers == [401, 200]
             assert up.end() == 0
         finally:
             up.clean_up()
