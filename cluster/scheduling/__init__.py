@@ -1,19 +1,16 @@
 """Where each job runs: pure functions. No clock, no I/O, no global random; time and chance are arguments."""
 
-from cluster.scheduling.policies import DEFAULT_POLICY, POLICIES, Policy, decide
-from cluster.scheduling.state import (
-    HOLD,
-    Candidate,
-    Decision,
-    Job,
-    Node,
-    State,
-    has_room,
-    slots_of,
-)
+from cluster.scheduling.decide import decide
+from cluster.scheduling.decision import HOLD, Candidate, Decision
+from cluster.scheduling.events import reduce
+from cluster.scheduling.planning import order, plan
+from cluster.scheduling.policies import ADAPTIVE, DEFAULT_POLICY, FIXED, POLICIES, Policy
+from cluster.scheduling.state import Job, Node, State, Weights, has_room, slots_of
 
 __all__ = [
+    "ADAPTIVE",
     "DEFAULT_POLICY",
+    "FIXED",
     "HOLD",
     "POLICIES",
     "Candidate",
@@ -22,7 +19,11 @@ __all__ = [
     "Node",
     "Policy",
     "State",
+    "Weights",
     "decide",
     "has_room",
+    "order",
+    "plan",
+    "reduce",
     "slots_of",
 ]

@@ -1,12 +1,15 @@
-"""What a policy may know about the cluster, and what it answers."""
+"""What a policy may know about the cluster."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
-HOLD: Final = None
-"""A decision's node when the job should wait in the backlog."""
+if TYPE_CHECKING:
+    from cluster.scheduling.columns import Columns
 
 SLACK = 0.25
 """Share of a node's cores that may wait on it beyond those at work; at least one message."""
@@ -21,12 +24,17 @@ class Node:
     state: str = "live"
     cpu: float = 0.0
     own: float = 0.0  # CPU used by this node's and its siblings' workers: never foreign load
-    speed: float = 1.0
+    speed: float = 1.0  # of a core, against the machine on which the costs of filters were measured
     running: int = 0  # messages being worked on
     waiting: int = 0  # messages sent and not yet claimed
+    work: float = 0.0  # predicted CPU seconds, at speed 1, of the jobs bound to it
     sampled_at: float = 0.0  # epoch seconds, the server's clock
     memory_free: float = float("inf")  # bytes
     memory: float = 0.0  # share of memory in use
+    network: float = 0.0  # share of the interface's speed
+    disk: float = 0.0  # share of the volume in use
+    failures: int = 0  # jobs in a row that failed here for a reason of the node's own
+    failed_at: float = 0.0  # when the last of them did
 
     @property
     def in_flight(self) -> int:
@@ -34,68 +42,79 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """The cluster at one moment. `turn` counts bindings (for round-robin)."""
-
-    nodes: tuple[Node, ...] = ()
-    backlog: int = 0
-    turn: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
-    """What matters of a job for its placement: predicted CPU seconds and peak memory in bytes."""
+    """What matters of a job for its placement: predicted CPU seconds (speed 1) and peak memory in bytes."""
 
     id: str
     seconds: float = 0.0
     peak_bytes: float = 0.0
     avoid: str = ""  # node that lost it before
+    batch: str = ""
+    lane: int = 0  # jobs of a lower lane go first
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """One node in a decision; `held` says why it was not to be chosen, None if it could be."""
+class Weights:
+    """How much each usage counts under `weighted`. ValueError unless they are finite, not negative and not all 0."""
 
-    node: str
-    score: float | None
-    held: str | None
-    sample_age: float
-    in_flight: int
-    slots: float
-    cores: float
-    cpu_usage: float  # percent
+    cpu: float = 0.6
+    memory: float = 0.2
+    network: float = 0.1
+    disk: float = 0.1
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "node": self.node,
-            "score": None if self.score is None else round(self.score, 4),
-            "held": self.held,
-            "sample_age": round(self.sample_age, 3),
-            "in_flight": self.in_flight,
-            "slots": self.slots,
-            "cores": self.cores,
-            "cpu_usage": round(self.cpu_usage, 1),
-        }
+    def __post_init__(self) -> None:
+        values = (self.cpu, self.memory, self.network, self.disk)
+        if not all(math.isfinite(value) and value >= 0 for value in values) or sum(values) <= 0:
+            raise ValueError("weights must be numbers from 0 on, at least one of them above 0")
+        if max(values) > 1e6:
+            raise ValueError("a weight may be 1000000 at most")
+
+    def to_json(self) -> dict[str, float]:
+        return {"cpu": self.cpu, "memory": self.memory, "network": self.network, "disk": self.disk}
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """`node` is the chosen node's id, or HOLD. `why` is one sentence; candidates come best first, five at most."""
+DEFAULT_WEIGHTS: Final = Weights()
 
-    node: str | None
-    score: float | None
-    why: str
-    policy: str
-    candidates: tuple[Candidate, ...] = field(default=())
 
-    def to_json(self, decided_at: float) -> dict[str, Any]:
-        return {
-            "policy": self.policy,
-            "node": self.node,
-            "reason": self.why,
-            "decided_at": decided_at,
-            "candidates": [candidate.to_json() for candidate in self.candidates],
-        }
+@dataclass(frozen=True)
+class State:
+    """The cluster at one moment. `turn` counts bindings (for round-robin), `head` is the front of the backlog."""
+
+    nodes: tuple[Node, ...] = ()
+    backlog: int = 0
+    turn: int = 0
+    head: tuple[Job, ...] = ()
+    weights: Weights = field(default=DEFAULT_WEIGHTS)
+    adapted: str = ""
+    """The fixed policy that `adaptive` follows at present; empty: the default."""
+
+    @cached_property
+    def position(self) -> Mapping[str, int]:
+        """Where each node stands in `nodes`."""
+        return {node.id: number for number, node in enumerate(self.nodes)}
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The same nodes as arrays, for clusters so large that a loop would be slow."""
+        from cluster.scheduling.columns import Columns  # late: numpy takes long to load, and small clusters need none
+
+        return Columns.of(self.nodes)
+
+    def with_node(self, node: Node, *, backlog: int | None = None, turn: int | None = None) -> State:
+        """The state in which the node of that name is `node`; what was worked out before is kept."""
+        number = self.position[node.id]
+        changed = State(
+            (*self.nodes[:number], node, *self.nodes[number + 1 :]),
+            self.backlog if backlog is None else backlog,
+            self.turn if turn is None else turn,
+            self.head,
+            self.weights,
+            self.adapted,
+        )
+        changed.__dict__["position"] = self.position
+        if "columns" in self.__dict__:
+            changed.__dict__["columns"] = self.columns.with_node(number, node)
+        return changed
 
 
 def slots_of(cores: float) -> float:

@@ -134,7 +134,7 @@ def test_chance_decides_only_between_equals(policy: str, u: float, count: int) -
     assert decide(policy, State((worse, *equals)), Job("job"), NOW, u).node != "worse"
 
 
-@pytest.mark.parametrize("policy", sorted(set(POLICIES) - {"round-robin"}))
+@pytest.mark.parametrize("policy", sorted(set(POLICIES) - {"round-robin", "power-of-two"}))
 def test_ties_are_spread_over_all_equal_nodes(policy: str) -> None:
     nodes = tuple(Node(f"pc-{number}", 2) for number in range(4))
     found = [decide(policy, State(nodes), Job("job"), NOW, draw / 100).node for draw in range(100)]

@@ -1,0 +1,204 @@
+"""`decide`: the one decision that everything turns on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cluster.scheduling.decision import HOLD, Candidate, Decision
+from cluster.scheduling.formulas import BUSY, FAULT_SECONDS, FAULTS, MEMORY_MARGIN, SCALAR, foreign_load
+from cluster.scheduling.policies import Policy, rule_of
+from cluster.scheduling.state import Job, Node, State, has_room, slots_of
+
+SHOWN = 5
+FEW = 24
+"""Up to so many nodes a plain loop is quicker than numpy."""
+
+NEVER = float("inf")
+
+
+def obstacle(node: Node, job: Job) -> str | None:
+    """Why this node can get no work at all now, or None."""
+    if node.state != "live":
+        return node.state
+    if node.cores <= 0:
+        return "no cores"
+    return None
+
+
+def reluctance(node: Node, job: Job, now: float) -> str | None:
+    """Why this node should get work only if no other can take it, or None."""
+    if node.id == job.avoid:
+        return "lost this job before"
+    if node.memory_free < job.peak_bytes * MEMORY_MARGIN:
+        return "too little free memory"
+    if foreign_load(node) > BUSY * node.cores:
+        return "busy with other programs"
+    if node.failures >= FAULTS and now - node.failed_at < FAULT_SECONDS:
+        return f"its last {node.failures} jobs failed"
+    return None
+
+
+def decide(
+    policy: str, state: State, job: Job, now: float, u: float, *, need_room: bool = True, explain: bool = True
+) -> Decision:
+    """The node that should run `job`, or HOLD.
+
+    `now` is epoch seconds on the server's clock, `u` a number in [0, 1) that breaks ties. With `need_room` false
+    full nodes are chosen too (a plain `apply_pipeline.delay` is placed room or not). Without `explain` there are no
+    candidates and few words, and it is several times as quick.
+
+    A node that other programs keep busy, that is short of memory, that fails its jobs or that lost this one before,
+    gets it only if no other live node could take it, even one that is full at this moment: the job then waits for
+    that one.
+    """
+    rule = rule_of(policy, state)
+    ranked = _rank_few if len(state.nodes) <= FEW else _rank_many
+    ranking = ranked(rule, state, job, now, u, need_room)
+    best = ranking.best
+    shown = _candidates(rule, state, job, now, ranking) if explain else ()
+    if best is None:
+        return Decision(HOLD, None, _why_held(rule, state, ranking, shown), policy, shown)
+    node = state.nodes[best]
+    score = _score(rule, state, job, best)
+    why = _why_chosen(rule, node, score, shown) if explain else rule.name
+    return Decision(node.id, score, why, policy, shown)
+
+
+class _Ranking:
+    """`best` is the chosen node's number, None for none; `awaited` a full one that is worth waiting for; `first` the
+    numbers of those to show, best first; `spare` says that nodes with a reluctance are left out."""
+
+    __slots__ = ("awaited", "best", "first", "spare")
+
+    def __init__(self, best: int | None, awaited: int | None, first: Sequence[int], spare: bool) -> None:
+        self.best = best
+        self.awaited = awaited
+        self.first = first
+        self.spare = spare
+
+
+def _rank_few(rule: Policy, state: State, job: Job, now: float, u: float, need_room: bool) -> _Ranking:
+    nodes = state.nodes
+    count = len(nodes)
+    rank = rule.rank or rule.score
+    able = [node.state == "live" and node.cores > 0 for node in nodes]
+    willing = [able[at] and reluctance(node, job, now) is None for at, node in enumerate(nodes)]
+    spare = any(willing)
+    fit = willing if spare else able
+    free = [fit[at] and (not need_room or has_room(node)) for at, node in enumerate(nodes)]
+    if rule.narrow is not None and any(free):
+        numbers = [at for at in range(count) if free[at]]
+        drawn = rule.narrow(numbers, [nodes[at].cores for at in numbers], u)
+        free = [at in drawn for at in range(count)]
+    keys = [rank(node, float(at), state, job, SCALAR) if node.cores > 0 else NEVER for at, node in enumerate(nodes)]
+    order = sorted(range(count), key=lambda at: (not free[at], keys[at], (at + u * count) % count))
+    best = order[0] if order and free[order[0]] else None
+    awaited = None
+    if rule.patient and need_room and best is not None:
+        sooner = min((at for at in range(count) if fit[at]), key=lambda at: (keys[at], at))
+        if keys[sooner] < keys[best]:
+            best, awaited = None, sooner
+    return _Ranking(best, awaited, order[:SHOWN], spare)
+
+
+def _rank_many(rule: Policy, state: State, job: Job, now: float, u: float, need_room: bool) -> _Ranking:
+    import numpy as np  # late: small clusters need none
+
+    columns = state.columns
+    count = len(state.nodes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        able = columns.live & (columns.cores > 0)
+        wary = (columns.memory_free < job.peak_bytes * MEMORY_MARGIN) | (
+            foreign_load(columns, np) > BUSY * columns.cores
+        )
+        wary |= (columns.failures >= FAULTS) & (now - columns.failed_at < FAULT_SECONDS)
+        if job.avoid in state.position:
+            wary[state.position[job.avoid]] = True
+        willing = able & ~wary
+        spare = bool(willing.any())
+        fit = willing if spare else able
+        keys = (rule.rank or rule.score)(columns, columns.number, state, job, np)
+    keys = np.where(columns.cores > 0, keys, NEVER)
+    slots = columns.cores + np.maximum(1.0, 0.25 * columns.cores)
+    free = fit & (columns.in_flight < slots) if need_room else fit
+    if rule.narrow is not None and free.any():
+        numbers = np.flatnonzero(free)
+        drawn = rule.narrow(numbers.tolist(), columns.cores[numbers].tolist(), u)
+        free = np.zeros(count, dtype=bool)
+        free[drawn] = True
+    open_keys = np.where(free, keys, NEVER)
+    lowest = open_keys.min()
+    best = None
+    if free.any():
+        ties = np.flatnonzero(open_keys == lowest)
+        best = int(ties[0]) if len(ties) == 1 else int(ties[((ties + u * count) % count).argmin()])
+    awaited = None
+    if rule.patient and need_room and best is not None:
+        sooner = int(np.where(fit, keys, NEVER).argmin())
+        if keys[sooner] < keys[best]:
+            best, awaited = None, sooner
+    # Those that could be chosen first, by their rank; then the others by theirs.
+    order = np.where(free, keys, keys + 1e12)
+    first = np.argpartition(order, SHOWN)[:SHOWN].tolist()
+    first.sort(key=lambda at: (order[at], (at + u * count) % count))
+    if best in first:
+        first.remove(best)
+    if best is not None:
+        first = [best, *first][:SHOWN]
+    return _Ranking(best, awaited, first, spare)
+
+
+def _score(rule: Policy, state: State, job: Job, number: int) -> float:
+    return float(rule.score(state.nodes[number], float(number), state, job, SCALAR))
+
+
+def _held(state: State, job: Job, now: float, ranking: _Ranking, number: int) -> str | None:
+    node = state.nodes[number]
+    reason = obstacle(node, job) or (reluctance(node, job, now) if ranking.spare else None)
+    if reason is None and ranking.awaited is not None:
+        return "worth waiting for" if number == ranking.awaited else "later than that"
+    if reason is None and ranking.best != number and not has_room(node):
+        return "full"
+    return reason
+
+
+def _candidates(rule: Policy, state: State, job: Job, now: float, ranking: _Ranking) -> tuple[Candidate, ...]:
+    found = []
+    for number in ranking.first:
+        node = state.nodes[number]
+        found.append(
+            Candidate(
+                node.id,
+                _score(rule, state, job, number) if node.cores > 0 else None,
+                _held(state, job, now, ranking, number),
+                max(0.0, now - node.sampled_at),
+                node.in_flight,
+                slots_of(node.cores),
+                node.cores,
+                node.cpu * 100.0,
+            )
+        )
+    return tuple(found)
+
+
+def _why_held(rule: Policy, state: State, ranking: _Ranking, shown: Sequence[Candidate]) -> str:
+    if not state.nodes:
+        return "no node is known"
+    if ranking.awaited is not None:
+        return f"{rule.name}: {state.nodes[ranking.awaited].id} is full and would still finish it sooner than any other"
+    if not shown:
+        return "no node can take it now"
+    reasons = ", ".join(f"{candidate.node}: {candidate.held}" for candidate in shown)
+    return f"no node can take it now ({reasons})"
+
+
+def _why_chosen(rule: Policy, node: Node, score: float, shown: Sequence[Candidate]) -> str:
+    others: list[Any] = [candidate for candidate in shown if candidate.held is None and candidate.node != node.id]
+    if others and others[0].score is not None:
+        best = f"score {score:.2f} is the lowest" if score <= others[0].score else f"score {score:.2f} wins"
+        return f"{rule.name}: {best}; next is {others[0].node} with {others[0].score:.2f}"
+    held = [f"{candidate.node} is {candidate.held}" for candidate in shown if candidate.held]
+    if held:
+        return f"{rule.name}: the only node that can take it now ({'; '.join(held)})"
+    return f"{rule.name}: the only node"
