@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cluster import keys
 from cluster.errors import NoRoom, NothingToSend
 from cluster.message import APPLY_PIPELINE
-from cluster.scheduling import has_room
-from cluster.scheduling.chunks import first_chunk, share
+from cluster.placement import policy_of
+from cluster.scheduling import Job, has_room, order, plan
+from cluster.scheduling.chunks import chunks, share
 
 if TYPE_CHECKING:
     from cluster.service import Cluster
 
 HEAD = 64
-ROUNDS = 200  # a bound for one call; the next event, or the leader within a second, goes on
+ROUNDS = 50  # a bound for one call; the next event, or the leader within a second, goes on
 
 
 def dispatch(cluster: Cluster) -> int:
@@ -24,27 +27,36 @@ def dispatch(cluster: Cluster) -> int:
     sent = 0
     for _ in range(ROUNDS):
         snapshot = cluster.registry.snapshot()
-        if not snapshot.backlog or not any(
-            node.state == "live" and has_room(node) for node in snapshot.state.nodes if node.cores
-        ):
+        nodes = snapshot.state.nodes
+        if not snapshot.backlog or not any(node.state == "live" and node.cores and has_room(node) for node in nodes):
             break  # the common case while a batch runs, found out in one round trip
-        head = cluster.ledger.head(HEAD)
-        if not head:
+        policy = policy_of(snapshot)
+        state = replace(snapshot.state, head=tuple(cluster.ledger.head(HEAD)))
+        bundles = chunks(order(policy, state), share(snapshot.backlog, snapshot.cores), cluster.settings.chunk_seconds)
+        messages = {bundle[0].id: [job.id for job in bundle] for bundle in bundles}
+        planned = plan(policy, replace(state, head=tuple(map(together, bundles))), snapshot.now, random.random())  # noqa: S311 - breaks ties, no secret
+        before = sent
+        for bundle, _ in planned:
+            try:
+                # The plan says what finds room; the router decides where, by what it sees at that moment.
+                app.send_task(APPLY_PIPELINE, args=(messages[bundle.id],), headers={"late": True})
+            except NoRoom:
+                break
+            except NothingToSend:
+                continue
+            sent += 1
+        if sent == before:
             break
-        count = first_chunk(
-            [one.cost for one in head],
-            [one.alone for one in head],
-            share(snapshot.backlog, snapshot.cores),
-            cluster.settings.chunk_seconds,
-        )
-        try:
-            app.send_task(APPLY_PIPELINE, args=([one.id for one in head[:count]],), headers={"late": True})
-        except NoRoom:
-            break
-        except NothingToSend:
-            continue
-        sent += 1
     return sent
+
+
+def together(bundle: list[Job]) -> Job:
+    """Jobs that travel in one message, as the one that the policies place."""
+    return replace(
+        bundle[0],
+        seconds=sum(job.seconds for job in bundle),
+        peak_bytes=max(job.peak_bytes for job in bundle),
+    )
 
 
 def publish_again(cluster: Cluster, node: str, lease: str, attempts: dict[str, int]) -> None:

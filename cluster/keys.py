@@ -7,11 +7,16 @@ from __future__ import annotations
 
 ACTIVE = "workers:active"  # set: nodes that are not known to be offline (the report's name)
 KNOWN = "workers:known"  # set: every node not forgotten
-BACKLOG = "backlog"  # zset: jobs bound to no node; score = lane and priority, then order of arrival
+BACKLOG = "backlog"  # zset: jobs bound to no node; score = lane and priority, then a fair share's turn
+SHARES = "backlog:shares"  # hash: batch -> where in the backlog its next job would stand
+CLOCK = "backlog:clock"  # hash: class of ranks -> how far it has got
+TRACE = "trace"  # stream: what was done where and at which cost, capped
 SEQUENCE = "jobs:sequence"  # counter: order of arrival
 ALL_JOBS = "jobs:all"  # zset: every job by order of arrival
 EVENTS = "events"  # stream: every change, capped
 POLICY = "policy"  # string: name of the scheduling policy
+WEIGHTS = "policy:weights"  # string: what `weighted` weighs, JSON
+ADAPTED = "policy:adapted"  # string: the policy that `adaptive` follows
 BINDINGS = "bindings"  # counter: messages bound so far (round-robin's turn)
 LEADER = "leader"  # string, 2 s: the monitor that does the chores
 CLUSTER = "cluster"  # hash: where the web app and its store are, the node token

@@ -17,6 +17,7 @@ from cluster.errors import ClusterError, StoreError
 from cluster.ledger import Outcome, WorkOrder
 from cluster.scheduling import Job
 from cluster.scheduling.chunks import share
+from cluster.scheduling.policies import rule_of
 
 if TYPE_CHECKING:
     from cluster.service import Cluster
@@ -102,35 +103,39 @@ class Lease:
                 outcome = perform(self._cluster, order)
                 counts[outcome.state] = counts.get(outcome.state, 0) + 1
                 outcomes.append(outcome)
-            take, reason = self._appetite()
             orders = ledger.commit(
                 self._node,
                 self._lease,
                 outcomes,
-                take=take,
                 budget=self._cluster.settings.chunk_seconds,
-                placement=reason,
+                **self._appetite(),
             )
         if claimed:
             dispatch(self._cluster)
         return counts
 
-    def _appetite(self) -> tuple[int, dict[str, Any]]:
-        """How many jobs to take next, and the explanation: none once the lease is over, or where the policy would
-        rather have another node run them."""
+    def _appetite(self) -> dict[str, Any]:
+        """What to take next, as `Ledger.commit` wants to know it: nothing once the lease is over, or where the policy
+        would rather have another node run the head of the backlog."""
         if time.monotonic() >= self._until:
-            return 0, {}
+            return {}
         snapshot = self._cluster.recent_snapshot(SNAPSHOT_SECONDS)
         if not snapshot.backlog:
-            return 0, {}
+            return {}
         # This process is about to be free: its message does not count against its own node.
         state = snapshot.state
         freed = tuple(
             replace(node, running=max(0, node.running - 1)) if node.id == self._node else node for node in state.nodes
         )
-        decision = placement.decide_in(snapshot, replace(state, nodes=freed), Job(""), need_room=True)
+        head = snapshot.head[0] if snapshot.head else Job("")
+        decision = placement.decide_in(snapshot, replace(state, nodes=freed), head, need_room=True)
         if decision.node != self._node:
-            return 0, {}
+            return {}
         explained = decision.to_json(snapshot.now)
         explained["reason"] = f"taken by a process of {self._node} that had just become free; {decision.why}"
-        return share(snapshot.backlog, snapshot.cores), explained
+        return {
+            "take": share(snapshot.backlog, snapshot.cores),
+            "memory": next(node.memory_free for node in freed if node.id == self._node),
+            "longest_first": rule_of(placement.policy_of(snapshot), state).longest_first,
+            "placement": explained,
+        }

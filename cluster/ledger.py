@@ -8,6 +8,7 @@ attempt changes nothing. So whatever dies or is delivered twice, each job has ex
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +19,14 @@ import redis
 from cluster import keys
 from cluster.connection import Scripts, reported
 from cluster.errors import BacklogFull, Conflict, NotFound
+from cluster.scheduling import Job
 
-RANKS_PER_LANE = 20
-RANK_STEP = 10**12  # far above any sequence number, and exact in a double
+CLASSES_PER_LANE = 20
+WIDTH = 10**14  # of a class of ranks, as in lua/common.lua: 40 of them are still exact in a double
+
+
+NODE_FAULTS = frozenset({"store", "internal", "out-of-memory", "input-missing"})
+"""Types of errors that say more about the node than about the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,8 @@ class NewJob:
     input: Mapping[str, Any]  # sha256, bytes, width, height, format
     cost: float  # predicted CPU seconds
     peak_bytes: float
+    features: str = ""  # what its cost is made of; see cluster.scheduling.costs
+    megapixels: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,10 @@ class WorkOrder:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one attempt ended: `state` is done or failed; `seconds` is how long it took."""
+    """How one attempt ended: `state` is done or failed; `seconds` is how long it took, `cpu` how much CPU.
+
+    `peak_bytes` is the memory that it needed, 0 where that is not known.
+    """
 
     id: str
     attempt: int
@@ -56,28 +67,41 @@ class Outcome:
     seconds: float
     result: Mapping[str, Any] = field(default_factory=dict)
     error: Mapping[str, Any] = field(default_factory=dict)
+    cpu: float = 0.0
+    peak_bytes: float = 0.0
 
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The head of the backlog as the dispatcher sees it."""
-
-    id: str
-    cost: float
-    peak_bytes: float
-    avoid: str
-    alone: bool
+    @property
+    def node_is_to_blame(self) -> bool:
+        """It failed for a reason that another node might not have."""
+        return self.error.get("type") in NODE_FAULTS
 
 
 def new_id(prefix: str) -> str:
-    """An unguessable id: 128 random bits."""
-    return f"{prefix}{uuid.uuid4().hex}"
+    """An unguessable id: the time, so that ids sort by age where ranks are equal, and 122 random bits."""
+    return f"{prefix}{time.time_ns() // 1000:013x}{uuid.uuid4().hex}"
 
 
-def rank_base(interactive: bool, priority: int) -> int:
-    """Where in the backlog a job stands before its order of arrival: single images first, then by priority."""
+def class_of(interactive: bool, priority: int) -> int:
+    """The class of a job in the backlog, the lowest first: single images before batches, then by priority."""
     lane = 0 if interactive else 1
-    return (lane * RANKS_PER_LANE + (9 - priority)) * RANK_STEP
+    return lane * CLASSES_PER_LANE + (9 - priority)
+
+
+JOB_FIELDS = ("cost", "peak", "avoid", "batch", "alone", "rank")
+
+
+def waiting_job(job_id: str, row: Sequence[str | None]) -> Job:
+    """A job of the backlog as the policies see it, from its JOB_FIELDS."""
+    cost, peak, avoid, batch, alone, rank = row
+    return Job(
+        job_id,
+        float(cost or 0),
+        float(peak or 0),
+        avoid or "",
+        batch or "",
+        int(float(rank or 0)) // WIDTH,
+        alone == "1",
+    )
 
 
 def _decoded(text: str | None) -> Any:
@@ -154,22 +178,24 @@ class Ledger:
         if batch is not None:
             self._check_batch(batch, output)
         batch_id = batch or new_id("b")
-        base = rank_base(interactive=len(jobs) == 1 and batch is None, priority=priority)
+        waiting_class = class_of(interactive=len(jobs) == 1 and batch is None, priority=priority)
         ids = [new_id("j") for _ in jobs]
         for start in range(0, len(jobs), 200):  # a slice is a few milliseconds of the server's time
             slice_ids = ids[start : start + 200]
             given = {
                 "batch": {"id": batch_id, "fields": output},
+                "class": waiting_class,
                 "jobs": [
                     {
                         "id": job_id,
-                        "rank_base": base,
                         "fields": {
                             **output,
                             "name": job.name,
                             "input": json.dumps(job.input),
                             "cost": f"{job.cost:.6f}",
                             "peak": f"{job.peak_bytes:.0f}",
+                            "features": job.features,
+                            "mp": f"{job.megapixels:.4f}",
                         },
                     }
                     for job_id, job in zip(slice_ids, jobs[start:], strict=False)
@@ -192,32 +218,29 @@ class Ledger:
             if record.get(name, "") != output[name]:
                 raise Conflict(f"batch {batch} has another {name}; send these images as a batch of their own")
 
-    def head(self, count: int) -> list[Waiting]:
-        """The first jobs of the backlog, in the order in which they should run."""
+    def head(self, count: int) -> list[Job]:
+        """The first jobs of the backlog, by rank."""
         with reported():
             ids = self._redis.zrange(keys.BACKLOG, 0, count - 1)
             pipe = self._redis.pipeline(transaction=False)
             for job_id in ids:
-                pipe.hmget(keys.job(job_id), "cost", "peak", "avoid", "alone")
+                pipe.hmget(keys.job(job_id), *JOB_FIELDS)
             rows = pipe.execute()
-        return [
-            Waiting(job_id, float(cost or 0), float(peak or 0), avoid or "", alone == "1")
-            for job_id, (cost, peak, avoid, alone) in zip(ids, rows, strict=True)
-        ]
+        return [waiting_job(job_id, row) for job_id, row in zip(ids, rows, strict=True)]
 
-    def waiting(self, job_ids: Sequence[str]) -> list[Waiting]:
+    def waiting(self, job_ids: Sequence[str]) -> list[Job]:
         """Those of the given jobs that wait in the backlog. Raises NotFound for one that was never recorded."""
         with reported():
             pipe = self._redis.pipeline(transaction=False)
             for job_id in job_ids:
-                pipe.hmget(keys.job(job_id), "state", "cost", "peak", "avoid", "alone")
+                pipe.hmget(keys.job(job_id), "state", *JOB_FIELDS)
             rows = pipe.execute()
         found = []
-        for job_id, (state, cost, peak, avoid, alone) in zip(job_ids, rows, strict=True):
+        for job_id, (state, *row) in zip(job_ids, rows, strict=True):
             if state is None:
                 raise NotFound(f"there is no job {job_id!r}: record it first, with cluster.submit()")
             if state == "queued":
-                found.append(Waiting(job_id, float(cost or 0), float(peak or 0), avoid or "", alone == "1"))
+                found.append(waiting_job(job_id, row))
         return found
 
     # -- the life of a job -------------------------------------------------------------------------------------
@@ -247,11 +270,14 @@ class Ledger:
         *,
         take: int = 0,
         budget: float = 0.0,
+        memory: float = float("inf"),
+        longest_first: bool = False,
         placement: Mapping[str, Any] | None = None,
     ) -> list[WorkOrder]:
         """Records the outcomes and, in the same step, takes up to `take` jobs of `budget` predicted seconds.
 
-        An outcome of an attempt that is no longer current is dropped. Without further work the lease ends.
+        Jobs that need more than `memory` bytes are left to other nodes, if there are others. An outcome of an attempt
+        that is no longer current is dropped. Without further work the lease ends.
         """
         flat: list[str | float] = []
         for outcome in outcomes:
@@ -260,10 +286,16 @@ class Ledger:
                 outcome.attempt,
                 outcome.state,
                 f"{outcome.seconds:.6f}",
+                f"{outcome.cpu:.6f}",
+                f"{outcome.peak_bytes:.0f}",
                 json.dumps(outcome.result) if outcome.result else "",
                 json.dumps(outcome.error) if outcome.error else "",
+                "1" if outcome.node_is_to_blame else "0",
             ]
-        _, orders = self._scripts.run("commit", node, lease, take, budget, json.dumps(placement or {}), *flat)
+        free = f"{min(memory, 1e18):.0f}"
+        longest = "1" if longest_first else "0"
+        explained = json.dumps(placement or {})
+        _, orders = self._scripts.run("commit", node, lease, take, budget, free, longest, explained, *flat)
         return [_order(row) for row in orders]
 
     def give_back(self, node: str, reason: str, *, lost: bool, lease: str = "", most: int = 500) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import redis
@@ -12,17 +13,21 @@ import redis
 from cluster import keys
 from cluster.connection import Scripts, reported
 from cluster.errors import Conflict, UnknownNode
-from cluster.scheduling import Node, State
+from cluster.ledger import waiting_job
+from cluster.scheduling import Job, Node, State, Weights
+from cluster.scheduling.state import DEFAULT_WEIGHTS
 
 STALE = 3.0  # seconds, or as many sampling intervals if that is longer
 OFFLINE = 5.0
 ALIVE_MS = 3000
 FAREWELL = 60  # seconds
+UNITS = 1e5  # of predicted work in a second, as lua/common.lua counts it
 MODES = ("active", "paused", "draining")
 
 _FIELDS = (
     "worker_id kind mode cpu_usage memory_usage disk_usage network_usage own_cpu cumulo_cpu network_bytes "
-    "memory_free cores concurrency speed host ip port load per_core tasks_processed last_heartbeat interval version"
+    "memory_free cores concurrency speed host ip port load per_core tasks_processed last_heartbeat interval version "
+    "work failures failed_at"
 ).split()
 
 
@@ -66,6 +71,11 @@ class Row:
         mode = self.fields.get("mode") or "active"
         return "live" if mode == "active" else mode
 
+    @property
+    def work(self) -> float:
+        """Predicted CPU seconds, at speed 1, of the jobs bound here."""
+        return max(0.0, self.number("work")) / UNITS
+
     def view(self) -> dict[str, Any]:
         """The node as the API shows it."""
         fields = self.fields
@@ -90,6 +100,7 @@ class Row:
             "tasks_processed": int(self.number("tasks_processed")),
             "running": self.running,
             "waiting": self.waiting,
+            "work": self.work,
             "last_heartbeat": self.number("last_heartbeat"),
             "age": round(self.age, 3),
             "version": fields.get("version") or "",
@@ -106,13 +117,18 @@ class Row:
             speed=min(max(self.number("speed", 1.0), 0.05), 20.0),
             running=self.running,
             waiting=self.waiting,
+            work=self.work,
             sampled_at=self.number("last_heartbeat"),
             memory_free=self.number("memory_free", 1e18),
             memory=_share(self.number("memory_usage")),
+            network=_share(self.number("network_usage")),
+            disk=_share(self.number("disk_usage")),
+            failures=max(0, int(self.number("failures"))),
+            failed_at=self.number("failed_at"),
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """All that one placement needs, read in one step."""
 
@@ -121,15 +137,27 @@ class Snapshot:
     policy: str
     turn: int
     rows: tuple[Row, ...]
+    weights: Weights = DEFAULT_WEIGHTS
+    adapted: str = ""
+    head: tuple[Job, ...] = ()  # the first job of the backlog, if there is one
 
-    @property
+    @cached_property
     def state(self) -> State:
-        return State(tuple(row.for_policy() for row in self.rows), self.backlog, self.turn)
+        nodes = tuple(row.for_policy() for row in self.rows)
+        return State(nodes, self.backlog, self.turn, self.head, self.weights, self.adapted)
 
     @property
     def cores(self) -> float:
         """Cores of the nodes that work."""
         return sum(node.cores for node in self.state.nodes if node.state == "live")
+
+
+def _weights(text: str) -> Weights:
+    """As an operator set them; the default where nobody did, or where they are of another version."""
+    try:
+        return Weights(**json.loads(text)) if text else DEFAULT_WEIGHTS
+    except (TypeError, ValueError):
+        return DEFAULT_WEIGHTS
 
 
 def _share(percent: float) -> float:
@@ -144,7 +172,7 @@ class Nodes:
     def snapshot(self, *, all_known: bool = False) -> Snapshot:
         """The active nodes (or every known one) with their messages in flight, by name."""
         which = keys.KNOWN if all_known else keys.ACTIVE
-        now, backlog, policy, turn, rows = self._scripts.run("snapshot", which, *_FIELDS)
+        now, backlog, policy, turn, weights, adapted, head, rows = self._scripts.run("snapshot", which, *_FIELDS)
         return Snapshot(
             float(now),
             int(backlog),
@@ -167,6 +195,9 @@ class Nodes:
                     key=lambda row: row.id,
                 )
             ),
+            _weights(weights),
+            adapted,
+            (waiting_job(head[0], head[1:]),) if head else (),
         )
 
     def row(self, node: str) -> Row:

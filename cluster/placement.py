@@ -56,9 +56,11 @@ class Placer:
             return Placed("", "", {})
         job = Job(
             waiting[0].id,
-            sum(one.cost for one in waiting),
+            sum(one.seconds for one in waiting),
             max(one.peak_bytes for one in waiting),
             waiting[0].avoid,
+            waiting[0].batch,
+            waiting[0].lane,
         )
         lease = new_id("l")
         for _ in range(CONFLICTS):

@@ -323,7 +323,7 @@ class Cluster:
     def set_policy(self, name: str) -> dict[str, Any]:
         if name not in POLICIES:
             raise UnknownPolicy(f"there is no policy {name!r}; there are {', '.join(POLICIES)}")
-        self._scripts.run("policy", name)
+        self._scripts.run("policy", name, "")
         return self.policy()
 
     def lead(self, candidate: str, milliseconds: int) -> bool:

@@ -1,24 +1,37 @@
--- ARGV: node, lease, most jobs to take (0 = none), most predicted seconds to take, placement JSON for them,
--- then per result: id, attempt, state, seconds ago it started, result JSON, error JSON.
+-- ARGV: node, lease, most jobs to take (0 = none), most predicted seconds to take, the node's free memory in bytes,
+-- '1' to take the longest first, placement JSON for what is taken, then per result: id, attempt,
+-- state, seconds ago it started, CPU seconds, peak memory in bytes (0 = not known), result JSON, error JSON,
+-- '1' if it failed for a reason of the node's own.
 -- Returns {verdicts, work orders}; a verdict is 'ok' or 'stale' (another attempt is current: the result is dropped).
 local node, lease = ARGV[1], ARGV[2]
-local most, budget, placement = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local most, budget, memory = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local longest, placement = ARGV[6] == '1', ARGV[7]
+local worker = 'worker:' .. node
 local verdicts, orders = {}, {}
-for i = 6, #ARGV, 6 do
+for i = 8, #ARGV, 9 do
   local id, attempt, state = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local job = redis.call('HMGET', 'job:' .. id, 'state', 'attempt', 'lease')
+  local key = 'job:' .. id
+  local job = redis.call('HMGET', key, 'state', 'attempt', 'lease', 'batch', 'features', 'mp', 'cost', 'created_at', 'rank')
   if job[1] == 'running' and job[2] == attempt and job[3] == lease then
     local ago = tonumber(ARGV[i + 3])
-    redis.call('HSET', 'job:' .. id, 'result', ARGV[i + 4], 'error', ARGV[i + 5],
-      'started_at', string.format('%.6f', now - ago))
+    local started = string.format('%.6f', now - ago)
+    redis.call('HSET', key, 'result', ARGV[i + 6], 'error', ARGV[i + 7], 'started_at', started, 'cpu', ARGV[i + 4])
     unbind(id)
     transition(id, state, state, '')
-    redis.call('HINCRBY', 'worker:' .. node, 'tasks_processed', 1)
+    redis.call('HINCRBY', worker, 'tasks_processed', 1)
     if state == 'done' then
       local bucket = 'stats:done:' .. math.floor(now / 10)
       redis.call('INCR', bucket)
       redis.call('EXPIRE', bucket, 600)
+      if redis.call('HGET', worker, 'failures') ~= '0' then redis.call('HSET', worker, 'failures', 0) end
+    elseif ARGV[i + 8] == '1' then
+      redis.call('HINCRBY', worker, 'failures', 1)
+      redis.call('HSET', worker, 'failed_at', stamp)
     end
+    redis.call('XADD', 'trace', 'MAXLEN', '~', 20000, '*', 'kind', 'job', 'job', id, 'batch', job[4], 'node', node,
+      'state', state, 'features', job[5] or '', 'mp', job[6] or '', 'cost', job[7] or '', 'cpu', ARGV[i + 4],
+      'peak', ARGV[i + 5], 'wall', ARGV[i + 3], 'created', job[8], 'started', started, 'finished', stamp,
+      'lane', math.floor((tonumber(job[9]) or 0) / WIDTH))
     verdicts[#verdicts + 1] = 'ok'
   elseif job[1] == state and job[2] == attempt then
     verdicts[#verdicts + 1] = 'ok' -- the answer to an earlier call was lost on the way
@@ -27,31 +40,52 @@ for i = 6, #ARGV, 6 do
   end
 end
 
-local held = redis.call('ZSCORE', 'worker:' .. node .. ':running', lease)
+-- Up to `most` jobs from the front of the backlog that this node may run, all of one class: a single photo does not wait
+-- for the small jobs of a batch that travel with it. Longest first: the first 128 change places within their batch.
+local function front()
+  local alone_here = redis.call('SCARD', 'workers:active') < 2
+  if not alone_here and tonumber(redis.call('HGET', worker, 'failures') or '0') >= 3 then return {} end
+  local rows = redis.call('ZRANGE', 'backlog', 0, longest and 127 or most + 7, 'WITHSCORES')
+  local found, class, batch = {}, nil, nil
+  for i = 1, #rows, 2 do
+    local id = rows[i]
+    local job = redis.call('HMGET', 'job:' .. id, 'cost', 'avoid', 'alone', 'peak', 'batch')
+    local fits = (tonumber(job[4]) or 0) * 1.1 <= memory
+    if alone_here or (job[2] ~= node and fits) then
+      local its = math.floor(tonumber(rows[i + 1]) / WIDTH)
+      class, batch = class or its, batch or job[5]
+      if its ~= class then break end
+      if not longest or job[5] == batch then
+        found[#found + 1] = {id = id, cost = tonumber(job[1]) or 0, alone = job[3] == '1', place = i}
+      end
+    end
+  end
+  if longest then
+    table.sort(found, function(a, b) return a.cost > b.cost or (a.cost == b.cost and a.place < b.place) end)
+  end
+  return found
+end
+
+local held = redis.call('ZSCORE', worker .. ':running', lease)
 if held then
   -- Jobs taken by an earlier call whose answer was lost: hand them over again.
   for _, id in ipairs(redis.call('SMEMBERS', 'lease:' .. lease)) do
     if redis.call('HGET', 'job:' .. id, 'state') == 'running' then orders[#orders + 1] = work_order(id) end
   end
-  if #orders == 0 and most > 0 and redis.call('HGET', 'worker:' .. node, 'mode') == 'active' then
-    local alone_here = redis.call('SCARD', 'workers:active') < 2
+  if #orders == 0 and most > 0 and redis.call('HGET', worker, 'mode') == 'active' then
     local spent = 0
-    for _, id in ipairs(redis.call('ZRANGE', 'backlog', 0, most + 7)) do
-      local job = redis.call('HMGET', 'job:' .. id, 'cost', 'avoid', 'alone')
-      local cost = tonumber(job[1]) or 0
-      if alone_here or job[2] ~= node then
-        if #orders > 0 and (spent + cost > budget or job[3] == '1') then break end
-        bind(id, node, lease, placement)
-        transition(id, 'running', 'taken', '')
-        redis.call('HSET', 'job:' .. id, 'started_at', stamp)
-        orders[#orders + 1] = work_order(id)
-        spent = spent + cost
-        if #orders >= most or job[3] == '1' then break end
-      end
+    for _, job in ipairs(front()) do
+      if #orders > 0 and (spent + job.cost > budget or job.alone) then break end
+      bind(job.id, node, lease, placement)
+      transition(job.id, 'running', 'taken', '')
+      redis.call('HSET', 'job:' .. job.id, 'started_at', stamp)
+      orders[#orders + 1] = work_order(job.id)
+      spent = spent + job.cost
+      if #orders >= most or job.alone then break end
     end
   end
   if #orders == 0 then
-    redis.call('ZREM', 'worker:' .. node .. ':running', lease)
+    redis.call('ZREM', worker .. ':running', lease)
     redis.call('DEL', 'lease:' .. lease)
   end
 end

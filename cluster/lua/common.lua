@@ -10,6 +10,14 @@ local function emit(...)
   redis.call('XADD', 'events', 'MAXLEN', '~', 10000, '*', 'at', stamp, ...)
 end
 
+-- A job's rank in the backlog is its class (lane and priority) times WIDTH, and its tag within that class.
+local WIDTH = 1e14
+
+-- Predicted seconds as whole units of 10 microseconds, at least one: sums of them stay exact.
+local function units(cost)
+  return math.max(1, math.floor((tonumber(cost) or 0) * 1e5 + 0.5))
+end
+
 -- One change of a job's state: record, indexes, batch counts, timeline and event together.
 local function transition(id, to, word, detail)
   local key = 'job:' .. id
@@ -18,8 +26,9 @@ local function transition(id, to, word, detail)
   redis.call('HSET', key, 'state', to)
   redis.call('ZREM', 'jobs:' .. from, id)
   redis.call('ZADD', 'jobs:' .. to, seq, id)
-  redis.call('HINCRBY', 'batch:' .. batch, from, -1)
+  local left = redis.call('HINCRBY', 'batch:' .. batch, from, -1)
   redis.call('HINCRBY', 'batch:' .. batch, to, 1)
+  if from == 'queued' and left == 0 then redis.call('HDEL', 'backlog:shares', batch) end
   redis.call('RPUSH', key .. ':timeline', cjson.encode({
     at = now, event = word, node = node, attempt = tonumber(attempt), detail = detail or ''}))
   emit('type', 'job', 'job', id, 'batch', batch, 'state', to, 'node', node, 'attempt', attempt,
@@ -32,8 +41,10 @@ end
 
 -- Takes a job off the node and the lease that held it.
 local function unbind(id)
-  local held = redis.call('HMGET', 'job:' .. id, 'node', 'lease')
-  if held[1] and held[1] ~= '' then redis.call('HDEL', 'worker:' .. held[1] .. ':jobs', id) end
+  local held = redis.call('HMGET', 'job:' .. id, 'node', 'lease', 'cost')
+  if held[1] and held[1] ~= '' and redis.call('HDEL', 'worker:' .. held[1] .. ':jobs', id) == 1 then
+    redis.call('HINCRBY', 'worker:' .. held[1], 'work', -units(held[3]))
+  end
   if held[2] and held[2] ~= '' then redis.call('SREM', 'lease:' .. held[2], id) end
   redis.call('HSET', 'job:' .. id, 'lease', '')
 end
@@ -50,8 +61,16 @@ local function bind(id, node, lease, placement)
   local key = 'job:' .. id
   local attempt = redis.call('HINCRBY', key, 'attempt', 1)
   redis.call('ZREM', 'backlog', id)
+  local job = redis.call('HMGET', key, 'rank', 'cost')
+  local class = math.floor(tonumber(job[1]) / WIDTH)
+  local tag = tonumber(job[1]) - class * WIDTH
+  if tag > tonumber(redis.call('HGET', 'backlog:clock', class) or '-1') then
+    redis.call('HSET', 'backlog:clock', class, string.format('%.0f', tag))
+  end
   redis.call('HSET', key, 'node', node, 'lease', lease, 'assigned_at', stamp, 'placement', placement)
-  redis.call('HSET', 'worker:' .. node .. ':jobs', id, lease)
+  if redis.call('HSET', 'worker:' .. node .. ':jobs', id, lease) == 1 then
+    redis.call('HINCRBY', 'worker:' .. node, 'work', units(job[2]))
+  end
   redis.call('SADD', 'lease:' .. lease, id)
   redis.call('EXPIRE', 'lease:' .. lease, 86400)
   return attempt

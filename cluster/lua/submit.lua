@@ -1,4 +1,9 @@
--- ARGV: limit of the backlog, JSON {batch={id,fields}, jobs=[{id,rank_base,fields}]}. Appends where the batch exists.
+-- ARGV: limit of the backlog, JSON {batch={id,fields}, class, jobs=[{id,fields}]}. Appends where the batch
+-- exists.
+--
+-- Within a class (lane and priority) a job's place is a start tag of start-time fair queueing (Goyal, Vin and Cheng, 1996):
+-- each batch's jobs follow each other at the distance of their predicted work, and a batch that comes later begins where
+-- the class has got to. So batches that wait together get equal shares of the cluster's work.
 local limit = tonumber(ARGV[1])
 local given = cjson.decode(ARGV[2])
 -- A call repeated because its answer was lost finds its jobs recorded.
@@ -13,10 +18,14 @@ if redis.call('EXISTS', key) == 0 then
   redis.call('HSET', key, 'id', batch, 'created_at', stamp, 'total', 0)
   for name, value in pairs(given.batch.fields) do redis.call('HSET', key, name, value) end
 end
+if redis.call('EXISTS', 'backlog') == 0 then redis.call('DEL', 'backlog:clock') end
+local tag = math.max(tonumber(redis.call('HGET', 'backlog:clock', given.class) or '0'),
+  tonumber(redis.call('HGET', 'backlog:shares', batch) or '0'))
 for _, job in ipairs(fresh) do
   local seq = redis.call('INCR', 'jobs:sequence')
   local record = 'job:' .. job.id
-  local rank = string.format('%.0f', job.rank_base + seq)
+  local rank = string.format('%.0f', given.class * WIDTH + math.min(tag, WIDTH - 1))
+  tag = tag + units(job.fields.cost)
   local fields = {'id', job.id, 'batch', batch, 'state', 'queued', 'attempt', 0, 'lost', 0, 'node', '', 'lease', '',
     'created_at', stamp, 'seq', seq, 'rank', rank}
   for name, value in pairs(job.fields) do
@@ -35,4 +44,5 @@ for _, job in ipairs(fresh) do
   emit('type', 'job', 'job', job.id, 'batch', batch, 'state', 'queued', 'node', '', 'attempt', 0,
     'name', job.fields.name)
 end
+if #fresh > 0 then redis.call('HSET', 'backlog:shares', batch, string.format('%.0f', tag)) end
 return 'OK'

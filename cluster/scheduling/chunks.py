@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from cluster.scheduling.state import Job
+
 
 def share(backlog: int, cores: float) -> int:
     """Most jobs that one message or one take may carry while that many wait.
@@ -15,16 +17,26 @@ def share(backlog: int, cores: float) -> int:
     return max(1, math.ceil(backlog / (2.0 * max(1.0, cores))))
 
 
-def first_chunk(seconds: Sequence[float], alone: Sequence[bool], most: int, budget: float) -> int:
-    """Length of the first chunk: at least one job, at most `most`, at most `budget` predicted seconds in all.
+def chunks(jobs: Sequence[Job], most: int, budget: float) -> list[list[Job]]:
+    """The jobs, in their order, in chunks of at least one, at most `most` and at most `budget` predicted seconds.
 
-    A job that must run alone is a chunk by itself.
+    A job that must run alone is a chunk by itself, and none holds jobs of two lanes or with different nodes to avoid.
     """
+    found: list[list[Job]] = []
     spent = 0.0
-    for count, (cost, single) in enumerate(zip(seconds, alone, strict=True)):
-        if count and (count >= most or spent + cost > budget or single):
-            return count
-        if single:
-            return 1
-        spent += cost
-    return len(seconds)
+    for job in jobs:
+        last = found[-1] if found else None
+        if (
+            last is None
+            or len(last) >= most
+            or spent + job.seconds > budget
+            or (job.lane, job.avoid) != (last[0].lane, last[0].avoid)
+            or job.alone
+            or last[0].alone
+        ):
+            found.append([job])
+            spent = job.seconds
+        else:
+            last.append(job)
+            spent += job.seconds
+    return found

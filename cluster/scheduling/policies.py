@@ -102,7 +102,6 @@ POLICIES: Final[dict[str, Policy]] = {
             "predictive",
             "earliest expected finish, from learned costs and speeds; batches longest job first",
             _predictive,
-            patient=True,
             longest_first=True,
         ),
         Policy("weighted", "least index of CPU, memory, network and disk, by weights that you set", _weighted),

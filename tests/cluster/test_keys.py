@@ -102,7 +102,7 @@ def test_a_life_of_a_job_leaves_only_keys_that_are_listed(server: redis.Redis, l
     ledger.commit("pc-1", message.lease, [done(order)])
     start(ledger, "pc-1", ids[1])
     ledger.bind("pc-1", "l1", [ids[2]], {}, None)
-    Scripts(server).run("policy", "raw-cpu")
+    Scripts(server).run("policy", "raw-cpu", "")
     Scripts(server).run("lead", "me", 1000)
     for key in server.scan_iter():
         assert listed(key), key

@@ -150,14 +150,14 @@ def test_jobs_can_be_found_by_state_node_filter_and_name(cluster: Cluster, serve
 
 
 def test_the_summary_counts_what_waits_and_what_is_done(cluster: Cluster, server: redis.Redis) -> None:
-    send(cluster, *(picture((40, 30 + extra)) for extra in range(9)))
+    send(cluster, *(picture((40, 30 + extra)) for extra in range(10)))
     before = cluster.summary()
     assert before["backlog"] == before["counts"]["queued"] > 0
     assert before["oldest_age"] >= 0
     while server.zcard(keys.waiting("pc-1")):
         work(cluster, server)
     after = cluster.summary()
-    assert (after["backlog"], after["oldest_age"], after["images_per_minute"]) == (0, None, 9)
+    assert (after["backlog"], after["oldest_age"], after["images_per_minute"]) == (0, None, 10)
     assert after["nodes"] == {"live": 1}
 
 

@@ -50,14 +50,43 @@ def test_a_submitted_job_waits_in_the_backlog(ledger: Ledger) -> None:
     assert job["input"]["sha256"] == SHA
     assert job["error"] is job["result"] is job["placement"] is job["started_at"] is None
     [head] = ledger.head(10)
-    assert (head.id, head.cost, head.peak_bytes, head.avoid, head.alone) == (job_id, 0.25, 1e6, "", False)
+    assert (head.id, head.seconds, head.peak_bytes, head.avoid, head.alone) == (job_id, 0.25, 1e6, "", False)
     assert happened(ledger, job_id) == ["queued"]
 
 
-def test_jobs_wait_in_their_order_of_arrival(ledger: Ledger) -> None:
-    first = submit(ledger, 250)
-    second = submit(ledger, 3)
-    assert waiting(ledger) == [*first, *second]
+def test_jobs_of_a_batch_wait_in_their_order_of_arrival(ledger: Ledger) -> None:
+    batch, first = submit_batch(ledger, 250)
+    more = submit(ledger, 3, batch=batch)
+    assert waiting(ledger) == [*first, *more]
+
+
+def test_single_images_wait_in_their_order_of_arrival(ledger: Ledger) -> None:
+    ids = [submit(ledger, 1, cost=cost)[0] for cost in (0.5, 0.01, 2.0) * 40]
+    assert waiting(ledger) == ids
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_batches_that_wait_together_get_equal_shares_of_the_work(ledger: Ledger, count: int) -> None:
+    """By predicted work and not by number, and work that was done before is nobody's debt."""
+    costs = (0.1, 0.2, 0.05)[:count]
+    first = submit(ledger, 60, cost=costs[0])
+    start(ledger, "pc-1", *first[:20])
+    batches = [first[20:], *(submit(ledger, 40, cost=cost) for cost in costs[1:])]
+    order = waiting(ledger)
+    for length in range(1, 30):
+        front = set(order[:length])
+        work = [cost * len(front & set(ids)) for cost, ids in zip(costs, batches, strict=True)]
+        assert max(work) - min(work) <= 2 * max(costs), (length, work)
+    for ids in batches:
+        assert [job for job in order if job in ids] == ids
+
+
+def test_nothing_of_the_shares_is_left_when_all_has_run(ledger: Ledger, server: redis.Redis) -> None:
+    ids = [*submit(ledger, 3), *submit(ledger, 3, submitter="ana")]
+    start(ledger, "pc-1", *ids)
+    assert server.hlen(keys.SHARES) == 0
+    submit(ledger)
+    assert server.hlen(keys.CLOCK) == 0
 
 
 def test_a_single_image_passes_the_batches_and_a_higher_priority_the_lower(ledger: Ledger) -> None:
@@ -70,11 +99,20 @@ def test_a_single_image_passes_the_batches_and_a_higher_priority_the_lower(ledge
     assert waiting(ledger) == [*urgent, *single, *later, *high, *normal, *low]
 
 
+def test_a_process_never_makes_a_single_image_wait_for_small_jobs_of_a_batch(ledger: Ledger) -> None:
+    submit(ledger, 5)
+    single = submit(ledger, 1)
+    message, [order] = start(ledger, "pc-1", *submit(ledger, 1))
+    orders = ledger.commit("pc-1", message.lease, [done(order)], take=6, budget=9.0)
+    assert [order.id for order in orders] == single
+
+
 def test_a_job_appended_to_a_batch_is_no_single_image(ledger: Ledger) -> None:
     batch, first = submit_batch(ledger, 2)
     other = submit(ledger, 2)
     appended = submit(ledger, 1, batch=batch)
-    assert waiting(ledger) == [*first, *other, *appended]
+    assert waiting(ledger)[-1:] == appended
+    assert set(waiting(ledger)) == {*first, *other, *appended}
     assert ledger.batch(batch)["total"] == 3
     assert ledger.batch_ids(batch) == [*first, *appended]
 
@@ -255,7 +293,9 @@ def test_a_commit_repeated_after_a_lost_answer_changes_nothing(ledger: Ledger, s
     message, [order] = start(ledger, "pc-1", *submit(ledger))
     ledger.commit("pc-1", message.lease, [done(order, "first")])
     verdicts, _ = ledger._scripts.run(
-        "commit", "pc-1", message.lease, 0, 0, "{}", order.id, 1, "done", "0.01", '{"mark":"again"}', ""
+        "commit",
+        *("pc-1", message.lease, 0, 0, 0, "0", "{}"),
+        *(order.id, 1, "done", "0.01", "0", "0", '{"mark":"again"}', "", "0"),
     )
     assert verdicts == ["ok"]
     assert '"first"' in ledger.record(order.id)["result"]

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from cluster import keys
 from cluster.connection import Scripts
 from cluster.errors import Conflict
-from cluster.ledger import Ledger, Outcome, WorkOrder, new_id, rank_base
+from cluster.ledger import Ledger, Outcome, WorkOrder, class_of, new_id
 from cluster.nodes import Nodes
 from tests.cluster.ledgers import Message, add_node, done, failed, submit_batch
 
@@ -46,7 +46,7 @@ Draw = Callable[..., Any]
 class ModelJob:
     id: str
     batch: str
-    rank: tuple[float, int]
+    rank: tuple[int, int, str]  # class, tag, and of equals by id
     cost: float
     state: str = "queued"
     node: str = ""
@@ -95,11 +95,23 @@ class LedgerMachine(RuleBasedStateMachine):
         self.processes: list[Process] = []
         self.zombies: list[Process] = []
         self.marks = 0
+        self.shares: dict[str, int] = {}
+        self.clock: dict[int, int] = {}
 
     # -- the model's own view --------------------------------------------------------------------------------------
 
     def backlog(self) -> list[ModelJob]:
         return sorted((job for job in self.jobs.values() if job.state == "queued"), key=lambda job: job.rank)
+
+    def taken(self, job: ModelJob) -> None:
+        """What a binding does to the order of those that come later."""
+        waiting_class, tag, _ = job.rank
+        self.clock[waiting_class] = max(tag, self.clock.get(waiting_class, 0))
+        self.forget_shares()
+
+    def forget_shares(self) -> None:
+        waiting = {job.batch for job in self.backlog()}
+        self.shares = {batch: tag for batch, tag in self.shares.items() if batch in waiting}
 
     def held_by(self, node: str) -> list[ModelJob]:
         return [job for job in self.jobs.values() if job.node == node and job.state in HELD]
@@ -137,6 +149,8 @@ class LedgerMachine(RuleBasedStateMachine):
             for job in self.backlog()[: take + 8] if take else []:
                 if job.avoid == process.node:
                     continue
+                if taken and job.rank[0] != taken[0].rank[0]:
+                    break
                 if taken and (sum(other.cost for other in taken) + job.cost > BUDGET or job.alone):
                     break
                 taken.append(job)
@@ -144,6 +158,7 @@ class LedgerMachine(RuleBasedStateMachine):
                     break
         for job in taken:
             job.bind("running", process.node, process.lease)
+            self.taken(job)
         if not taken:
             self.running[process.node].discard(process.lease)
         return [job.id for job in taken]
@@ -183,9 +198,14 @@ class LedgerMachine(RuleBasedStateMachine):
         found, ids = submit_batch(self.ledger, count, cost=cost, priority=priority, batch=batch)
         if batch is None:
             self.batches.append(found)
-        base = rank_base(interactive=count == 1 and batch is None, priority=priority)
+        waiting_class = class_of(interactive=count == 1 and batch is None, priority=priority)
+        if not self.backlog():
+            self.clock.clear()
+        tag = max(self.clock.get(waiting_class, 0), self.shares.get(found, 0))
         for job_id in ids:
-            self.jobs[job_id] = ModelJob(job_id, found, (base, len(self.jobs)), cost)
+            self.jobs[job_id] = ModelJob(job_id, found, (waiting_class, tag, job_id), cost)
+            tag += int(cost * 100_000 + 0.5)
+        self.shares[found] = tag
 
     def bind(self, draw: Draw) -> None:
         picked = draw(st.lists(st.sampled_from(list(self.jobs)), min_size=1, max_size=4, unique=True))
@@ -204,6 +224,7 @@ class LedgerMachine(RuleBasedStateMachine):
         else:
             for job in wait:
                 job.bind("assigned", node, lease)
+                self.taken(job)
             assert answer == {job.id: job.attempt for job in wait}
             self.waiting[node].add(lease)
             self.sent.append(Message(node, lease, answer))
@@ -287,6 +308,7 @@ class LedgerMachine(RuleBasedStateMachine):
         job = draw(st.sampled_from(list(self.jobs.values())))
         if job.state in ("queued", *HELD):
             job.end("cancelled")
+            self.forget_shares()
             self.ledger.cancel(job.id)
         else:
             with pytest.raises(Conflict):
@@ -314,9 +336,12 @@ class LedgerMachine(RuleBasedStateMachine):
         for batch in self.batches:
             self.check_batch(batch, found[keys.batch(batch)], found[keys.batch_finished(batch)])
         assert found[keys.BACKLOG] == [job.id for job in self.backlog()]
+        assert found[keys.SHARES] == {batch: str(tag) for batch, tag in self.shares.items()}
         for node in NODES:
             held = self.held_by(node)
             assert found[keys.node_jobs(node)] == {job.id: job.lease for job in held}
+            work = sum(int(job.cost * 100_000 + 0.5) for job in held)
+            assert int(found[keys.worker(node)].get("work", 0)) == work, "exact, whatever was lost on the way"
             assert set(found[keys.waiting(node)]) == self.waiting[node]
             assert set(found[keys.running(node)]) == self.running[node]
             assert {job.lease for job in held if job.state == "assigned"} <= self.waiting[node]
@@ -328,7 +353,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def read(self) -> dict[str, Any]:
         """Every key of the ledger, read in one go."""
         hashes = [keys.job(job_id) for job_id in self.jobs] + [keys.batch(batch) for batch in self.batches]
-        hashes += [keys.node_jobs(node) for node in NODES]
+        hashes += [key(node) for node in NODES for key in (keys.node_jobs, keys.worker)]
+        hashes += [keys.SHARES]
         lists = [keys.timeline(job_id) for job_id in self.jobs] + [keys.batch_finished(batch) for batch in self.batches]
         sorted_sets = [keys.BACKLOG, *map(keys.state, keys.JOB_STATES)]
         sorted_sets += [key(node) for node in NODES for key in (keys.waiting, keys.running)]
