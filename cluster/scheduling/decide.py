@@ -140,7 +140,8 @@ def _rank_many(rule: Policy, state: State, job: Job, now: float, u: float, need_
             best, awaited = None, sooner
     # Those that could be chosen first, by their rank; then the others by theirs.
     order = np.where(free, keys, keys + 1e12)
-    first = np.argpartition(order, SHOWN)[:SHOWN].tolist()
+    few = min(SHOWN, count)
+    first = np.argpartition(order, few - 1)[:few].tolist()
     first.sort(key=lambda at: (order[at], (at + u * count) % count))
     if best in first:
         first.remove(best)

@@ -5,19 +5,37 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cluster.scheduling import DEFAULT_POLICY, HOLD, POLICIES, Decision, Job, Node, State, decide, has_room, slots_of
+from cluster.scheduling import (
+    DEFAULT_POLICY,
+    FIXED,
+    HOLD,
+    POLICIES,
+    Decision,
+    Job,
+    Node,
+    State,
+    Weights,
+    decide,
+    has_room,
+    slots_of,
+)
+
+deciding = import_module("cluster.scheduling.decide")  # the package has the function under this name
 
 GIB = 2.0**30
 NOW = 1_000_000.0
 SHARES = st.floats(0, 1)
 STATES = st.sampled_from(["live"] * 6 + ["stale", "paused", "draining", "offline"])
 POLICY_NAMES = st.sampled_from(sorted(POLICIES))
+ADAPTED = st.sampled_from(["", *POLICIES, "a policy of another version"])
 CHANCES = st.floats(0, 1, exclude_max=True)
 
 
@@ -36,6 +54,11 @@ def a_node(draw: st.DrawFn, name: str) -> Node:
         sampled_at=NOW - draw(st.floats(-1, 10)),
         memory_free=draw(st.sampled_from([0.0, 0.5 * GIB, 8 * GIB, math.inf])),
         memory=draw(SHARES),
+        network=draw(SHARES),
+        disk=draw(SHARES),
+        work=draw(st.floats(0, 100)),
+        failures=draw(st.sampled_from([0, 0, 0, 2, 3, 50])),
+        failed_at=NOW - draw(st.floats(0, 120)),
     )
 
 
@@ -43,7 +66,7 @@ def a_node(draw: st.DrawFn, name: str) -> Node:
 def a_state(draw: st.DrawFn) -> State:
     names = [f"pc-{number}" for number in range(draw(st.integers(0, 8)))]
     nodes = tuple(draw(a_node(name)) for name in names)
-    return State(nodes, draw(st.integers(0, 1000)), draw(st.integers(0, 10**6)))
+    return State(nodes, draw(st.integers(0, 1000)), draw(st.integers(0, 10**6)), adapted=draw(ADAPTED))
 
 
 @st.composite
@@ -234,6 +257,96 @@ def test_more_foreign_load_never_makes_a_node_better(cpu: float, running: int, m
     noisy = Node("noisy", 4, cpu=cpu + more, running=running)
     decision = chosen("least-cpu", [noisy, quiet])
     assert decision.node == "quiet"
+
+
+def test_a_node_that_fails_its_jobs_is_left_alone_for_a_minute() -> None:
+    failing, other = Node("failing", 8, failures=3, failed_at=NOW - 59), Node("other", 1, cpu=0.8, running=1)
+    for policy in POLICIES:
+        decision = chosen(policy, [failing, other])
+        assert decision.node == "other", policy
+        assert [one.held for one in decision.candidates if one.node == "failing"] == ["its last 3 jobs failed"]
+        assert chosen(policy, [failing]).node == "failing", "better there than never"
+    assert chosen("least-cpu", [replace(failing, failed_at=NOW - 61), other]).node == "failing", "it may try again"
+
+
+# -- predictive, weighted, power of two, adaptive -------------------------------------------------------------------
+
+
+def test_predictive_expects_the_earliest_finish() -> None:
+    fast, slow = Node("fast", 1, speed=2.0, running=1, work=1.0), Node("slow", 1, speed=1.0)
+    # On the slow one 4 s; on the fast one up to 0.5 s of waiting and 2 s of work.
+    assert chosen("predictive", [fast, slow], job=Job("job", seconds=4.0)).node == "fast"
+    assert chosen("predictive", [fast, slow], job=Job("job", seconds=0.2)).node == "slow"
+
+
+def test_predictive_counts_what_foreign_programs_take() -> None:
+    shared = Node("shared", 2, speed=1.2, cpu=0.8)
+    assert chosen("predictive", [shared, Node("idle", 2)], job=Job("job", seconds=1.0)).node == "idle"
+    assert chosen("predictive", [replace(shared, cpu=0.1), Node("idle", 2)], job=Job("job", 1.0)).node == "shared"
+
+
+def test_weighted_counts_what_the_operator_says() -> None:
+    nodes = (Node("little memory", 2, cpu=0.1, memory=0.9), Node("busy", 2, cpu=0.7, memory=0.1))
+    by = {
+        (cpu, memory): decide("weighted", State(nodes, weights=Weights(cpu, memory, 0, 0)), Job("job"), NOW, 0).node
+        for cpu, memory in ((1, 0), (0, 1))
+    }
+    assert by == {(1, 0): "little memory", (0, 1): "busy"}
+
+
+@pytest.mark.parametrize(
+    "wrong", [(-1, 1, 1, 1), (0, 0, 0, 0), (math.nan, 1, 1, 1), (math.inf, 1, 1, 1), (1e7, 0, 0, 0)]
+)
+def test_senseless_weights_are_refused(wrong: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="weight"):
+        Weights(*wrong)
+
+
+def test_power_of_two_draws_by_capacity_and_takes_the_better() -> None:
+    nodes = (*(Node(f"small-{number}", 1) for number in range(4)), Node("large", 12), Node("full", 64, running=90))
+    draws = [(number * 0.6180339887498949) % 1 for number in range(4000)]
+    found = Counter(decide("power-of-two", State(nodes), Job("job"), NOW, u).node for u in draws)
+    assert "full" not in found
+    # Drawn with 3/4 at first and nearly surely at second; of the two the better one per core wins.
+    assert found["large"] / len(draws) > 0.9
+    busy = replace(nodes[4], running=12)
+    found = Counter(decide("power-of-two", State((*nodes[:4], busy)), Job("job"), NOW, u).node for u in draws)
+    assert found["large"] == 0, "whoever was drawn beside it is the better one"
+    assert min(found[f"small-{number}"] for number in range(4)) > len(draws) / 6
+
+
+@given(a_state(), a_job(), CHANCES)
+def test_adaptive_decides_as_the_policy_that_it_follows(state: State, job: Job, u: float) -> None:
+    follows = state.adapted if state.adapted in FIXED else DEFAULT_POLICY
+    assert decide("adaptive", state, job, NOW, u).node == decide(follows, state, job, NOW, u).node
+
+
+# -- the quick ways -------------------------------------------------------------------------------------------------
+
+
+@given(POLICY_NAMES, a_state(), a_job(), CHANCES, st.booleans())
+def test_columns_of_nodes_decide_as_a_loop_over_them_does(
+    policy: str, state: State, job: Job, u: float, need_room: bool
+) -> None:
+    decisions = []
+    for few in (0, 1000):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(deciding, "FEW", few)
+            assume(few or state.nodes)
+            decisions.append(decide(policy, state, job, NOW, u, need_room=need_room))
+    by_columns, by_loop = decisions
+    assert (by_columns.node, by_columns.score) == (by_loop.node, by_loop.score)
+    held = [[candidate.held is not None for candidate in one.candidates] for one in decisions]
+    assert held[0] == held[1]
+
+
+@given(POLICY_NAMES, a_state(), a_job(), CHANCES, st.booleans())
+def test_without_an_explanation_the_decision_is_the_same(
+    policy: str, state: State, job: Job, u: float, need_room: bool
+) -> None:
+    full = decide(policy, state, job, NOW, u, need_room=need_room)
+    quick = decide(policy, state, job, NOW, u, need_room=need_room, explain=False)
+    assert (quick.node, quick.score, quick.candidates) == (full.node, full.score, ())
 
 
 # -- round-robin ----------------------------------------------------------------------------------------------------
