@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 
 from cluster.dispatch import dispatch, publish_again
 from cluster.errors import ClusterUnavailable
+from cluster.scheduling import has_room
+from cluster.scheduling.rebalancing import moves
 
 if TYPE_CHECKING:
+    from cluster.nodes import Snapshot
     from cluster.service import Cluster
 
 logger = logging.getLogger(__name__)
@@ -56,7 +59,9 @@ def tend(cluster: Cluster) -> None:
             return
         if _contact.tick(time.monotonic()) >= CONTACT:
             rescue(cluster)
-        for row in cluster.registry.snapshot().rows:
+        snapshot = cluster.registry.snapshot()
+        rebalance(cluster, snapshot)
+        for row in snapshot.rows:
             for lease, attempts in cluster.ledger.overdue(row.id, UNCLAIMED):
                 logger.warning("lease %s on %s was never claimed; sent again", lease, row.id)
                 publish_again(cluster, row.id, lease, attempts)
@@ -64,6 +69,19 @@ def tend(cluster: Cluster) -> None:
     except ClusterUnavailable:
         _contact.broken()
         raise
+
+
+def rebalance(cluster: Cluster, snapshot: Snapshot) -> None:
+    """Work that waits on a node which became slow or busy goes back to the backlog if another one has room for it."""
+    nodes = snapshot.state.nodes
+    if not any(node.waiting for node in nodes) or not any(has_room(node) and node.cores for node in nodes):
+        return
+    waiting = [
+        message for node in nodes if node.waiting for message in cluster.ledger.waiting_messages(node.id, snapshot.now)
+    ]
+    for move in moves(snapshot.state, waiting[:SLICE], snapshot.now):
+        if cluster.ledger.return_waiting(move.message.node, move.message.lease, move.why):
+            logger.info("lease %s is taken back from %s: %s", move.message.lease, move.message.node, move.why)
 
 
 def rescue(cluster: Cluster) -> None:

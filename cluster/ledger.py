@@ -20,6 +20,7 @@ from cluster import keys
 from cluster.connection import Scripts, reported
 from cluster.errors import BacklogFull, Conflict, NotFound
 from cluster.scheduling import Job
+from cluster.scheduling.rebalancing import Message
 
 CLASSES_PER_LANE = 20
 WIDTH = 10**14  # of a class of ranks, as in lua/common.lua: 40 of them are still exact in a double
@@ -307,9 +308,29 @@ class Ledger:
         word = "rescued" if lost else "returned"
         return int(self._scripts.run("release", node, lease, word, reason, "1" if lost else "0", self._max_lost, most))
 
-    def return_waiting(self, node: str) -> int:
-        """Jobs sent to `node` and not yet claimed go back to the backlog; running ones go on."""
-        return int(self._scripts.run("drain", node))
+    def return_waiting(self, node: str, lease: str = "", why: str = "the node takes no new work") -> int:
+        """Jobs sent to `node` (or under one lease) and not yet claimed go back to the backlog; running ones go on."""
+        return int(self._scripts.run("drain", node, lease, why))
+
+    def waiting_messages(self, node: str, now: float) -> list[Message]:
+        """What waits on the node for a process; `now` is the server's time."""
+        with reported():
+            leases = self._redis.zrange(keys.waiting(node), 0, -1, withscores=True)
+            found = []
+            for lease, since in leases:
+                jobs = self.waiting_in(lease)
+                seconds, peak = sum(job.seconds for job in jobs), max((job.peak_bytes for job in jobs), default=0.0)
+                found.append(Message(lease, node, seconds, now - since, peak))
+        return found
+
+    def waiting_in(self, lease: str) -> list[Job]:
+        """The jobs of a lease."""
+        with reported():
+            ids = list(self._redis.smembers(keys.lease(lease)))
+            pipe = self._redis.pipeline(transaction=False)
+            for job_id in ids:
+                pipe.hmget(keys.job(job_id), *JOB_FIELDS)
+            return [waiting_job(job_id, row) for job_id, row in zip(ids, pipe.execute(), strict=True)]
 
     def overdue(self, node: str, seconds: float) -> list[tuple[str, dict[str, int]]]:
         """Leases whose message seems to be lost, each with its jobs and attempts, to be published again."""
@@ -318,6 +339,11 @@ class Ledger:
             (row[0], {job_id: int(attempt) for job_id, attempt in zip(row[1::2], row[2::2], strict=True)})
             for row in rows
         ]
+
+    def running_leases(self, node: str) -> list[str]:
+        """Leases that, as far as is known, a process of the node works on."""
+        with reported():
+            return list(self._redis.zrange(keys.running(node), 0, -1))
 
     def cancel(self, job_id: str) -> dict[str, Any]:
         state = self._scripts.run("cancel", job_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from celery import signals
 from celery.worker import state
@@ -21,9 +21,13 @@ from cluster.message import node_of_queue
 from cluster.network import local_address
 from cluster.version import __version__
 
+if TYPE_CHECKING:
+    from cluster.service import Cluster
+
 logger = logging.getLogger(__name__)
 
 EVERY = 1.0  # seconds; the key lives for three
+ORPHANED = 5  # looks in a row that find a lease in nobody's hands before its jobs are given to others
 
 
 class Liveness:
@@ -36,7 +40,7 @@ class Liveness:
         self._timer: Any = None
         self._nodes: list[str] = []
         self._stopping = False
-        self._gone = False
+        self._missed: dict[str, int] = {}
         signals.worker_shutdown.connect(self._goodbye)
 
     def start(self) -> None:
@@ -86,8 +90,24 @@ class Liveness:
                 # Where no monitor runs, the worker measures itself.
                 if cluster.registry.clock() - sampled_at > 2.0 * cluster.settings.sample_interval:
                     metrics.write_samples(cluster, (node,))
+            self._rescue_orphans(cluster)
         except ClusterError as error:
             logger.warning("no sign of life could be given: %s", error)
+
+    def _rescue_orphans(self, cluster: Cluster) -> None:
+        """The death of a process is reported at once, but the report is lost where Redis was away at that moment."""
+        in_hand = {request.request_dict.get("lease") for request in (*state.active_requests, *state.reserved_requests)}
+        missed = {}
+        for node in self._nodes:
+            for lease in cluster.ledger.running_leases(node):
+                if lease in in_hand:
+                    continue
+                missed[lease] = self._missed.get(lease, 0) + 1
+                if missed[lease] >= ORPHANED:
+                    returned = cluster.ledger.give_back(node, "no process has it in hand", lost=True, lease=lease)
+                    logger.warning("lease %s was in nobody's hands; %d jobs go back to the backlog", lease, returned)
+                    cluster.dispatch()
+        self._missed = missed
 
     def stop(self) -> None:
         """Connection lost, or Ctrl-C and SIGTERM: then the pool still finishes what it has in hand."""

@@ -1,0 +1,46 @@
+"""Leases that are in nobody's hands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import redis
+from celery.worker import state
+
+from cluster.ledger import Ledger
+from cluster.liveness import ORPHANED, Liveness
+from cluster.nodes import Nodes
+from cluster.service import Cluster
+from tests.cluster.ledgers import add_node, happened, start, states, submit
+
+
+@dataclass(eq=False)
+class Request:
+    """What is looked at of a Celery request."""
+
+    request_dict: dict[str, Any] = field(default_factory=dict)
+
+
+def test_a_lease_that_no_process_has_in_hand_is_given_to_others(
+    cluster: Cluster, ledger: Ledger, registry: Nodes, server: redis.Redis
+) -> None:
+    add_node(registry, "pc-1")
+    liveness = Liveness(SimpleNamespace())
+    liveness._nodes = ["pc-1"]
+    [lost], [held] = submit(ledger), submit(ledger)
+    start(ledger, "pc-1", lost)
+    message, _ = start(ledger, "pc-1", held)
+    request = Request({"lease": message.lease})
+    state.active_requests.add(request)
+    try:
+        for _ in range(ORPHANED - 1):
+            liveness._rescue_orphans(cluster)
+        assert states(ledger, [lost, held]) == ["running", "running"], "it may only just have been claimed"
+        liveness._rescue_orphans(cluster)
+    finally:
+        state.active_requests.discard(request)
+    assert "rescued" in happened(ledger, lost)
+    assert ledger.job(lost)["lost"] == 1
+    assert states(ledger, [held]) == ["running"]
