@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("apply", "samples", "page")
+NAMES = ("apply", "samples", "page", "binding")
 
 
 def main(names: list[str]) -> None:

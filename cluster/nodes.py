@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,16 +24,21 @@ FAREWELL = 60  # seconds
 UNITS = 1e5  # of predicted work in a second, as lua/common.lua counts it
 MODES = ("active", "paused", "draining")
 
-_FIELDS = (
-    "worker_id kind mode cpu_usage memory_usage disk_usage network_usage own_cpu cumulo_cpu network_bytes "
-    "memory_free cores concurrency speed host ip port load per_core tasks_processed last_heartbeat interval version "
-    "work failures failed_at"
+POLICY_FIELDS = (
+    "kind mode cpu_usage memory_usage disk_usage network_usage own_cpu cumulo_cpu memory_free cores speed "
+    "last_heartbeat interval work failures failed_at"
 ).split()
+"""What decisions need: read many times a second, so no more than that."""
+
+ALL_FIELDS = [
+    *POLICY_FIELDS,
+    *"worker_id network_bytes concurrency host ip port load per_core tasks_processed version".split(),
+]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Row:
-    """One node as Redis has it at the moment `now` (epoch seconds, the server's)."""
+    """One node as Redis has it at the moment `now` (epoch seconds, the server's); `values` are those of `names`."""
 
     id: str
     waiting: int
@@ -41,7 +46,12 @@ class Row:
     alive: bool
     active: bool
     now: float
-    fields: Mapping[str, str]
+    names: Sequence[str]
+    values: Sequence[str | None]
+
+    @cached_property
+    def fields(self) -> Mapping[str, str]:
+        return {name: value or "" for name, value in zip(self.names, self.values, strict=True)}
 
     def number(self, name: str, default: float = 0.0) -> float:
         try:
@@ -50,26 +60,23 @@ class Row:
             return default
         return value if value == value and abs(value) != float("inf") else default
 
+    @cached_property
+    def standing(self) -> Standing:
+        beat, interval = self.number("last_heartbeat"), self.number("interval", 1.0)
+        return Standing(beat, min(max(1.0, interval), 60.0), self.fields["kind"], self.fields["mode"] or "active")
+
     @property
     def age(self) -> float:
-        return max(0.0, self.now - self.number("last_heartbeat"))
+        return max(0.0, self.now - self.standing.beat)
 
     @property
     def patience(self) -> float:
         """A slow sampler is not a dead one: limits are at least that many of its own intervals."""
-        return min(max(1.0, self.number("interval", 1.0)), 60.0)
+        return self.standing.patience
 
     @property
     def state(self) -> str:
-        watched = self.fields.get("kind") == "watched"
-        if self.age > OFFLINE * self.patience or self.fields.get("mode") == "stopped":
-            return "offline"
-        if not watched and (not self.active or not self.alive):
-            return "offline"
-        if self.age > STALE * self.patience:
-            return "stale"
-        mode = self.fields.get("mode") or "active"
-        return "live" if mode == "active" else mode
+        return self.standing.state(self.now, self.active, self.alive)
 
     @property
     def work(self) -> float:
@@ -108,10 +115,11 @@ class Row:
 
     def for_policy(self) -> Node:
         """The node as the policies see it; figures out of range are brought into it."""
+        celery = self.standing.kind == "celery"
         return Node(
             id=self.id,
-            cores=max(0.0, min(self.number("cores"), 1024.0)) if self.fields.get("kind") == "celery" else 0.0,
-            state=self.state if self.fields.get("kind") == "celery" else "only watched",
+            cores=max(0.0, min(self.number("cores"), 1024.0)) if celery else 0.0,
+            state=self.state if celery else "only watched",
             cpu=_share(self.number("cpu_usage")),
             own=_share(self.number("cumulo_cpu", self.number("own_cpu"))),
             speed=min(max(self.number("speed", 1.0), 0.05), 20.0),
@@ -128,6 +136,46 @@ class Row:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a node's state depends on besides time: its last sample, how long one waits for the next, kind and mode."""
+
+    beat: float
+    patience: float
+    kind: str
+    mode: str
+
+    def state(self, now: float, active: bool, alive: bool) -> str:
+        age = now - self.beat
+        if age > OFFLINE * self.patience or self.mode == "stopped":
+            return "offline"
+        if self.kind != "watched" and (not active or not alive):
+            return "offline"
+        if age > STALE * self.patience:
+            return "stale"
+        return "live" if self.mode == "active" else self.mode
+
+
+class Reading:
+    """Rows as the nodes that the policies see. Most figures stay the same between two placements: they are kept."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Sequence[str | None], Standing, Node]] = {}
+
+    def node(self, row: Row) -> Node:
+        known = self._known.get(row.id)
+        if known is None or known[0] != row.values:
+            node = row.for_policy()
+            self._known[row.id] = row.values, row.standing, node
+            return node
+        _, standing, node = known
+        state = standing.state(row.now, row.active, row.alive) if standing.kind == "celery" else node.state
+        if (node.state, node.running, node.waiting) != (state, row.running, row.waiting):
+            node = replace(node, state=state, running=row.running, waiting=row.waiting)
+            self._known[row.id] = row.values, standing, node
+        return node
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """All that one placement needs, read in one step."""
@@ -137,13 +185,14 @@ class Snapshot:
     policy: str
     turn: int
     rows: tuple[Row, ...]
+    reading: Reading
     weights: Weights = DEFAULT_WEIGHTS
     adapted: str = ""
     head: tuple[Job, ...] = ()  # the first job of the backlog, if there is one
 
     @cached_property
     def state(self) -> State:
-        nodes = tuple(row.for_policy() for row in self.rows)
+        nodes = tuple(map(self.reading.node, self.rows))
         return State(nodes, self.backlog, self.turn, self.head, self.weights, self.adapted)
 
     @property
@@ -168,33 +217,27 @@ class Nodes:
     def __init__(self, client: redis.Redis, scripts: Scripts) -> None:
         self._redis = client
         self._scripts = scripts
+        self._reading = Reading()
 
     def snapshot(self, *, all_known: bool = False) -> Snapshot:
-        """The active nodes (or every known one) with their messages in flight, by name."""
-        which = keys.KNOWN if all_known else keys.ACTIVE
-        now, backlog, policy, turn, weights, adapted, head, rows = self._scripts.run("snapshot", which, *_FIELDS)
+        """The active nodes with what decisions need of them, or every known one with all there is; by name."""
+        which, fields = (keys.KNOWN, ALL_FIELDS) if all_known else (keys.ACTIVE, POLICY_FIELDS)
+        now, backlog, policy, turn, weights, adapted, head, found, alive, active = self._scripts.run(
+            "snapshot", which, *fields
+        )
+        live, at = set(active), float(now)
+        rows = [
+            Row(node, waiting, running, sign is not None, not all_known or node in live, at, fields, row)
+            for (*row, node, waiting, running), sign in zip(found, alive, strict=True)
+        ]
+        rows.sort(key=lambda row: row.id)
         return Snapshot(
-            float(now),
+            at,
             int(backlog),
             policy,
             int(turn),
-            tuple(
-                sorted(
-                    (
-                        Row(
-                            row[0],
-                            int(row[1]),
-                            int(row[2]),
-                            bool(row[3]),
-                            bool(row[4]),
-                            float(now),
-                            dict(zip(_FIELDS, row[5:], strict=True)),
-                        )
-                        for row in rows
-                    ),
-                    key=lambda row: row.id,
-                )
-            ),
+            tuple(rows),
+            self._reading,
             _weights(weights),
             adapted,
             (waiting_job(head[0], head[1:]),) if head else (),

@@ -380,7 +380,8 @@ class Cluster:
 
     def report_workers(self) -> list[dict[str, str]]:
         """The active workers' hashes under the report's field names; values are strings, as Redis has them."""
-        return [self._report_fields(row.id, row.fields) for row in self.registry.snapshot().rows]
+        rows = self.registry.snapshot(all_known=True).rows
+        return [self._report_fields(row.id, row.fields) for row in rows if row.active]
 
     def report_worker(self, node: str) -> dict[str, str]:
         return self._report_fields(node, self.registry.row(node).fields)

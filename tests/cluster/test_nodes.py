@@ -234,7 +234,8 @@ FIELDS = ("cpu_usage", "memory_usage", "own_cpu", "cumulo_cpu", "memory_free", "
 
 @given(st.fixed_dictionaries(dict.fromkeys((*FIELDS, "last_heartbeat"), NONSENSE)))
 def test_nonsense_that_a_node_reports_never_reaches_the_policies(fields: dict[str, str]) -> None:
-    row = Row("pc", 0, 0, alive=True, active=True, now=1e9, fields={"kind": "celery", **fields})
+    given_fields = {"kind": "celery", "mode": "active", **fields}
+    row = Row("pc", 0, 0, True, True, 1e9, list(given_fields), list(given_fields.values()))
     node = row.for_policy()
     assert 0 <= node.cpu <= 1
     assert 0 <= node.own <= 1
