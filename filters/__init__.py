@@ -6,6 +6,7 @@ in `filters.errors`.
 """
 
 from filters.codec import EXTENSIONS, FORMATS, MEDIA_TYPES
+from filters.costs import FIXED_SECONDS, cost_features, estimate_seconds, prior_seconds_per_mp
 from filters.errors import (
     BrokenImage,
     FilterError,
@@ -20,12 +21,13 @@ from filters.header import ImageHeader, inspect
 from filters.limits import Limits
 from filters.pipeline import Pipeline, Step, parse_pipeline, parse_step
 from filters.registry import FilterInfo, catalog, discover
-from filters.run import Result, apply, estimate_seconds
+from filters.run import Result, apply
 
 discover()
 
 __all__ = [
     "EXTENSIONS",
+    "FIXED_SECONDS",
     "FORMATS",
     "MEDIA_TYPES",
     "BrokenImage",
@@ -44,8 +46,10 @@ __all__ = [
     "UnsupportedFormat",
     "apply",
     "catalog",
+    "cost_features",
     "estimate_seconds",
     "inspect",
     "parse_pipeline",
     "parse_step",
+    "prior_seconds_per_mp",
 ]

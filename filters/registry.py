@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
@@ -37,7 +37,8 @@ Effect = Callable[[Image.Image, P], Image.Image]
 class FilterInfo:
     """What a user interface needs to know of a filter.
 
-    `label` and `description` have the keys "en" and "es"; `schema` is the JSON Schema of the parameters.
+    `label` and `description` have the keys "en" and "es"; `schema` is the JSON Schema of the parameters;
+    `cost_ms_per_mp` is the expected cost with default parameters.
     """
 
     name: str
@@ -48,14 +49,21 @@ class FilterInfo:
     cost_ms_per_mp: float
 
 
+Colours = Literal["gray", "colour", "same"]
+"""What a filter leaves: one channel, three, or as many as it found."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A registered filter: what to show, what to validate with, what to call."""
+    """A registered filter: what to show, what to validate with, what to call, what to expect of it."""
 
     info: FilterInfo
     model: type[Params]
     effect: Effect[Any]
     reads_luma_only: Callable[[Any], bool]
+    colours: Callable[[Any], Colours]
+    cost: Callable[[Any], float]
+    cost_varies: bool
 
 
 _filters: dict[str, Filter] = {}
@@ -68,14 +76,17 @@ def filter(
     aliases: tuple[str, ...] = (),
     label: Mapping[str, str],
     description: Mapping[str, str],
-    cost_ms_per_mp: float,
+    cost_ms_per_mp: float | Callable[[Any], float],
     reads_luma_only: Callable[[Any], bool] = lambda params: False,
+    colours: Callable[[Any], Colours] = lambda params: "same",
 ) -> Callable[[Effect[P]], Effect[P]]:
     """Register the decorated function as the filter `name`; its second parameter's annotation is the model.
 
-    `cost_ms_per_mp` is the measured CPU time on an RGB image with default parameters, the prior from which a
-    cluster starts to learn. `reads_luma_only(params)` says that the result depends on the luma of the image
-    alone, so that a JPEG's colour need not be decoded. A name that is taken already is a ValueError.
+    `cost_ms_per_mp` is the measured CPU time on an RGB image, the prior from which a cluster starts to learn: a
+    number, or a function of the parameters where they matter (0 where they leave the image as it is).
+    `reads_luma_only(params)` says that the result depends on the luma of the image alone, so that a JPEG's colour
+    need not be decoded. `colours(params)` says what the result has; what comes after is cheaper on gray. A name
+    that is taken already is a ValueError.
     """
 
     def register(effect: Effect[P]) -> Effect[P]:
@@ -85,12 +96,23 @@ def filter(
         hints = get_type_hints(effect)
         hints.pop("return", None)
         model = list(hints.values())[-1]
-        info = FilterInfo(name, aliases, label, description, model.model_json_schema(), cost_ms_per_mp)
-        _filters[name] = Filter(info, model, effect, reads_luma_only)
+        varies = callable(cost_ms_per_mp)
+        cost = cost_ms_per_mp if callable(cost_ms_per_mp) else _always(cost_ms_per_mp)
+        info = FilterInfo(name, aliases, label, description, model.model_json_schema(), cost(model()))
+        _filters[name] = Filter(info, model, effect, reads_luma_only, colours, cost, varies)
         _names.update(dict.fromkeys((name, *aliases), name))
         return effect
 
     return register
+
+
+def _always(cost: float) -> Callable[[Any], float]:
+    return lambda params: cost
+
+
+def default_cost(name: str, otherwise: float) -> float:
+    """ms per megapixel of the filter of exactly that name with default parameters."""
+    return _filters[name].info.cost_ms_per_mp if name in _filters else otherwise
 
 
 def find(name: str) -> Filter:

@@ -11,10 +11,6 @@ from filters.limits import DEFAULT_LIMITS, Limits
 from filters.pipeline import Pipeline, Step, parse_pipeline
 from filters.thumbnail import thumbnail as make_thumbnail
 
-FIXED_SECONDS = 0.0015
-CODEC_MS_PER_MP = 7.3
-"""Decoding and encoding a JPEG photo in colour."""
-
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -64,12 +60,6 @@ def apply(
         return Result(encode(picture, chosen, quality), chosen, *pixels.size, small)
     except Exception as error:
         raise FilterError(f"the result could not be written as {chosen}: {_reason(error)}") from error
-
-
-def estimate_seconds(pipeline: Pipeline, megapixels: float) -> float:
-    """CPU seconds that one image should take on one ordinary core, before anything has been learned."""
-    cost = CODEC_MS_PER_MP + sum(registry.find(step.filter).info.cost_ms_per_mp for step in pipeline)
-    return FIXED_SECONDS + megapixels * cost / 1000
 
 
 def _reason(error: Exception) -> str:

@@ -24,8 +24,9 @@ class Bw(registry.Params):
         "en": "Two tones only: white where the image is bright, black elsewhere.",
         "es": "Solo dos tonos: blanco donde la imagen es clara y negro en el resto.",
     },
-    cost_ms_per_mp=1.0,
+    cost_ms_per_mp=1.1,
     reads_luma_only=lambda params: True,
+    colours=lambda params: "gray",
 )
 def bw(image: Image.Image, params: Bw) -> Image.Image:
     """White where the Rec. 601 luma, rounded to 8 bits, is at least the threshold."""

@@ -26,8 +26,9 @@ class Gray(registry.Params):
         "en": "Takes the colour out, wholly or in part.",
         "es": "Quita el color, del todo o en parte.",
     },
-    cost_ms_per_mp=0.5,
+    cost_ms_per_mp=lambda params: 0.7 if params.amount == 1 else 2.8 if params.amount > 0 else 0.0,
     reads_luma_only=lambda params: bool(params.amount == 1),
+    colours=lambda params: "gray" if params.amount == 1 else "same",
 )
 def gray(image: Image.Image, params: Gray) -> Image.Image:
     """Blend of the image and its Rec. 601 luma; no channel can leave 0..255, so one matrix does it."""

@@ -36,7 +36,8 @@ class Sepia(registry.Params):
         "en": "The warm brown of old photographs.",
         "es": "El marrón cálido de las fotos antiguas.",
     },
-    cost_ms_per_mp=1.8,
+    cost_ms_per_mp=lambda params: 2.0 if params.intensity == 1 else 3.5 if params.intensity > 0 else 0.0,
+    colours=lambda params: "colour" if params.intensity > 0 else "same",
 )
 def sepia(image: Image.Image, params: Sepia) -> Image.Image:
     """Blend of the image and the classic sepia matrix, which is clipped to 0..255 first.

@@ -15,11 +15,12 @@ import filters
 from filters import errors, registry
 
 PUBLIC = {
-    *("EXTENSIONS", "FORMATS", "MEDIA_TYPES"),
+    *("EXTENSIONS", "FIXED_SECONDS", "FORMATS", "MEDIA_TYPES"),
     *("BrokenImage", "FilterError", "ImageTooLarge", "InvalidOutput", "InvalidParameter", "InvalidPipeline"),
     *("UnknownFilter", "UnsupportedFormat"),
     *("FilterInfo", "ImageHeader", "Limits", "Pipeline", "Result", "Step"),
-    *("apply", "catalog", "estimate_seconds", "inspect", "parse_pipeline", "parse_step"),
+    *("apply", "catalog", "inspect", "parse_pipeline", "parse_step"),
+    *("cost_features", "estimate_seconds", "prior_seconds_per_mp"),
 }
 
 NEW_FILTER = '''

@@ -116,11 +116,3 @@ def test_thumbnail_shows_alpha_where_there_is_some() -> None:
 
 def test_no_thumbnail_unless_asked_for() -> None:
     assert filters.apply(encoded(photo(), "jpeg"), ["gray"]).thumbnail is None
-
-
-def test_estimates_grow_with_the_image_and_the_pipeline() -> None:
-    short, long = filters.parse_pipeline(["negative"]), filters.parse_pipeline(["negative", "blur"])
-    assert 0 < filters.estimate_seconds(short, 1) < filters.estimate_seconds(long, 1)
-    assert filters.estimate_seconds(long, 12) == pytest.approx(12 * filters.estimate_seconds(long, 1), rel=0.5)
-    costs = np.array([info.cost_ms_per_mp for info in filters.catalog()])
-    assert (costs > 0).all()
