@@ -38,9 +38,10 @@ def _warm_up(**_: object) -> None:
     """The first image of a process should not pay for imports and the first connection."""
     import numpy as np  # noqa: F401  # the one heavy import that a filter makes late
 
-    from cluster import runtime
+    from cluster import measure, runtime
     from filters import memory
 
     memory.keep(KEPT_MEGABYTES)
     runtime.be_patient()
     runtime.current()
+    measure.remember_idle()

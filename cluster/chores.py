@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cluster.dispatch import dispatch, publish_again
 from cluster.errors import ClusterUnavailable
+from cluster.learning import learn_from_trace
 from cluster.scheduling import has_room
 from cluster.scheduling.rebalancing import moves
 
@@ -66,6 +67,7 @@ def tend(cluster: Cluster) -> None:
                 logger.warning("lease %s on %s was never claimed; sent again", lease, row.id)
                 publish_again(cluster, row.id, lease, attempts)
         dispatch(cluster)
+        learn_from_trace(cluster.redis)
     except ClusterUnavailable:
         _contact.broken()
         raise

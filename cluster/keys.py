@@ -19,7 +19,6 @@ WEIGHTS = "policy:weights"  # string: what `weighted` weighs, JSON
 ADAPTED = "policy:adapted"  # string: the policy that `adaptive` follows
 BINDINGS = "bindings"  # counter: messages bound so far (round-robin's turn)
 LEADER = "leader"  # string, 2 s: the monitor that does the chores
-TRACE = "trace"  # stream: every finished job with what it took, capped
 COSTS = "costs"  # string: what was learned from them, JSON
 CLUSTER = "cluster"  # hash: where the web app and its store are, the node token
 

@@ -37,10 +37,9 @@ def learn_from_trace(client: redis.Redis) -> int:
     model, seen = _load(client)
     with reported():
         newest_first: list[tuple[str, dict[str, str]]] = client.xrevrange(keys.TRACE, "+", f"({seen}", count=MOST)
-        names: set[str] = set(client.smembers(keys.KNOWN))
+        known: set[str] = set(client.smembers(keys.KNOWN))
     entries = newest_first[::-1]
-    names |= {fields["node"] for _, fields in entries if "node" in fields}
-    after = model.with_calibrated(_calibrated(client, names))
+    after = model.with_calibrated(_calibrated(client, known))
     learned, before = 0, seen
     until = time.monotonic() + SECONDS
     for start in range(0, len(entries), SLICE):
@@ -53,7 +52,11 @@ def learn_from_trace(client: redis.Redis) -> int:
             break
     if after is not model or seen != before:
         with reported():
-            client.set(keys.COSTS, json.dumps({"seen": seen, **after.to_json()}))
+            pipe = client.pipeline(transaction=False)
+            pipe.set(keys.COSTS, json.dumps({"seen": seen, **after.to_json()}))
+            for name in known:  # where the policies read it
+                pipe.hset(keys.worker(name), "speed", f"{after.speed(name):.4f}")
+            pipe.execute()
     return learned
 
 

@@ -15,6 +15,7 @@ from cluster import placement
 from cluster.dispatch import dispatch
 from cluster.errors import ClusterError, StoreError
 from cluster.ledger import Outcome, WorkOrder
+from cluster.measure import Meter
 from cluster.scheduling import Job
 from cluster.scheduling.chunks import share
 from cluster.scheduling.policies import rule_of
@@ -36,38 +37,19 @@ def _pipeline(text: str) -> filters.Pipeline:
 def perform(cluster: Cluster, order: WorkOrder) -> Outcome:
     """One image through its pipeline; the result is stored before this returns. Never raises for a bad image."""
     started = time.monotonic()
+    meter = Meter(order.input["width"] * order.input["height"] / 1e6)
 
     def ended(state: str, **what: Any) -> Outcome:
-        return Outcome(order.id, order.attempt, state, time.monotonic() - started, **what)
+        seconds = time.monotonic() - started
+        outcome = Outcome(order.id, order.attempt, state, seconds, **what)
+        return replace(outcome, cpu=meter.cpu_seconds, peak_bytes=meter.peak_bytes)
 
     def failed(kind: str, detail: str, step: int | None = None) -> Outcome:
         return ended("failed", error={"type": kind, "detail": detail, "step": step})
 
     try:
-        data = cluster.store.get(order.input["sha256"])
-        # A small picture that browsers show is its own thumbnail: making one would cost as much as the job.
-        small = max(order.input["width"], order.input["height"]) <= 2 * THUMBNAIL
-        small = small and (order.format or order.input["format"]) != "tiff"
-        result = filters.apply(
-            data,
-            _pipeline(order.pipeline),
-            format=order.format,
-            quality=order.quality,
-            thumbnail=0 if small else THUMBNAIL,
-            limits=cluster.limits,
-        )
-        stored: dict[str, Any] = {
-            "sha256": cluster.store.put(result.data),
-            "bytes": len(result.data),
-            "width": result.width,
-            "height": result.height,
-            "format": result.format,
-        }
-        if result.thumbnail:
-            stored["thumbnail"] = cluster.store.put(result.thumbnail)
-            stored["thumbnail_format"] = "webp" if result.thumbnail.startswith(b"RIFF") else "jpeg"
-        else:
-            stored["thumbnail"], stored["thumbnail_format"] = stored["sha256"], result.format
+        with meter:
+            stored = _processed(cluster, order)
         return ended("done", result=stored)
     except filters.FilterError as error:
         return failed(error.type, error.detail, error.step)
@@ -80,6 +62,35 @@ def perform(cluster: Cluster, order: WorkOrder) -> Outcome:
     except Exception as error:
         logger.exception("job %s failed in a way that nobody foresaw", order.id)
         return failed("internal", f"unexpected {type(error).__name__}: {error}")
+
+
+def _processed(cluster: Cluster, order: WorkOrder) -> dict[str, Any]:
+    """Fetches the image, runs the pipeline, stores result and thumbnail; returns where they are."""
+    data = cluster.store.get(order.input["sha256"])
+    # A small picture that browsers show is its own thumbnail: making one would cost as much as the job.
+    small = max(order.input["width"], order.input["height"]) <= 2 * THUMBNAIL
+    small = small and (order.format or order.input["format"]) != "tiff"
+    result = filters.apply(
+        data,
+        _pipeline(order.pipeline),
+        format=order.format,
+        quality=order.quality,
+        thumbnail=0 if small else THUMBNAIL,
+        limits=cluster.limits,
+    )
+    stored: dict[str, Any] = {
+        "sha256": cluster.store.put(result.data),
+        "bytes": len(result.data),
+        "width": result.width,
+        "height": result.height,
+        "format": result.format,
+    }
+    if result.thumbnail:
+        stored["thumbnail"] = cluster.store.put(result.thumbnail)
+        stored["thumbnail_format"] = "webp" if result.thumbnail.startswith(b"RIFF") else "jpeg"
+    else:
+        stored["thumbnail"], stored["thumbnail_format"] = stored["sha256"], result.format
+    return stored
 
 
 class Lease:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from celery import signals
 from celery.worker import state
 
-from cluster import metrics, runtime
+from cluster import measure, metrics, runtime
 from cluster.cores import usable_cpus
 from cluster.errors import ClusterError
 from cluster.message import node_of_queue
@@ -61,6 +61,8 @@ class Liveness:
         if node not in self._registered:
             # Whatever the ledger still believes to be here belonged to an earlier life of this node.
             cluster.ledger.give_back(node, "the node was started anew", lost=True)
+        if not cluster.registry.is_calibrated(node):
+            cluster.registry.calibrated(node, measure.calibrate())
         cpus = usable_cpus()
         concurrency = int(self._consumer.controller.concurrency or len(cpus))
         cluster.registry.register(
@@ -73,7 +75,6 @@ class Liveness:
                 "concurrency": concurrency,
                 "cpus": cpus,
                 "pid": os.getpid(),
-                "speed": 1.0,
                 "interval": cluster.settings.sample_interval,
                 "version": __version__,
             },

@@ -262,6 +262,16 @@ class Nodes:
                 self._redis.hset(keys.worker(node), "mode", "active")
         self.sample(node, {"worker_id": node, "kind": "celery", **fields})
 
+    def is_calibrated(self, node: str) -> bool:
+        """Whether the node has measured itself once; what it is worth has been learned since."""
+        with reported():
+            return bool(self._redis.hexists(keys.worker(node), "calibrated"))
+
+    def calibrated(self, node: str, speed: float) -> None:
+        """What the node has found: the speed of one of its cores."""
+        with reported():
+            self._redis.hset(keys.worker(node), mapping={"calibrated": speed, "speed": speed})
+
     def process_of(self, node: str) -> tuple[int, list[int]] | None:
         """(pid, cores) of the node's image worker, None before it has registered."""
         with reported():

@@ -16,6 +16,7 @@ from cluster.connection import Scripts, connect, reported
 from cluster.dispatch import dispatch
 from cluster.errors import Conflict, NoLiveNode, NotFound, StoreError, UnknownNode, UnknownPolicy
 from cluster.intake import Upload
+from cluster.learning import Costs
 from cluster.ledger import Ledger, NewJob
 from cluster.nodes import MODES, Nodes, Snapshot
 from cluster.placement import Placer
@@ -51,6 +52,7 @@ class Cluster:
         self.ledger = Ledger(self.redis, scripts, max_lost=settings.max_lost)
         self.registry = Nodes(self.redis, scripts)
         self.placer = Placer(self.ledger, self.registry)
+        self._costs = Costs(self.redis)
         self._recent: tuple[float, Snapshot] | None = None
         self._home = home
 
@@ -176,15 +178,7 @@ class Cluster:
         # A stale node may only be late: its jobs wait for it, or for another.
         if not any(node.state in ("live", "stale") and node.cores for node in self.registry.snapshot().state.nodes):
             raise NoLiveNode("no live node: start one with `cumulo worker`, or resume a paused one")
-        jobs = [
-            NewJob(
-                upload.name,
-                upload.to_json(),
-                filters.estimate_seconds(pipeline, upload.header.megapixels),
-                upload.peak_bytes,
-            )
-            for upload in uploads
-        ]
+        jobs = [self._new_job(upload, pipeline, format) for upload in uploads]
         batch_id, ids = self.ledger.submit(
             jobs,
             pipeline=pipeline.to_json(),
@@ -197,6 +191,20 @@ class Cluster:
         )
         dispatch(self)
         return batch_id, ids
+
+    def _new_job(self, upload: Upload, pipeline: filters.Pipeline, format: str | None) -> NewJob:
+        """With its cost as learned so far. Of several frames the first is processed, so its pixels count."""
+        model = self._costs.model()
+        features = filters.cost_features(pipeline, upload.header.format, format)
+        megapixels = upload.header.width * upload.header.height / 1e6
+        return NewJob(
+            upload.name,
+            upload.to_json(),
+            model.predict(features, megapixels),
+            model.peak(features, megapixels),
+            ",".join(features),
+            megapixels,
+        )
 
     def dispatch(self) -> int:
         """Sends what waits to nodes that have room; returns how many messages."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import pytest
 import redis
@@ -11,6 +12,7 @@ from PIL import Image
 import filters
 from cluster import keys
 from cluster.errors import Conflict, NoLiveNode, NotFound, StoreError, UnknownPolicy
+from cluster.learning import learn_from_trace
 from cluster.lease import Lease
 from cluster.nodes import Nodes
 from cluster.service import Cluster
@@ -147,6 +149,30 @@ def test_jobs_can_be_found_by_state_node_filter_and_name(cluster: Cluster, serve
     assert [job["id"] for job in page["items"]] == everything[:2]
     rest = cluster.jobs(limit=2, cursor=page["next"])
     assert ([job["id"] for job in rest["items"]], rest["next"]) == (everything[2:], None)
+
+
+def test_what_jobs_took_is_learned_and_expected_of_later_ones(cluster: Cluster, server: redis.Redis) -> None:
+    shades = iter(range(60))
+
+    def cost_of_a_batch() -> list[float]:
+        files = [picture((640, 400), color=f"#{next(shades):02x}8080") for _ in range(20)]
+        answer = send(cluster, *files, pipeline=filters.parse_pipeline(["edges"]))
+        while server.zcard(keys.waiting("pc-1")):
+            work(cluster, server)
+        return [float(server.hget(keys.job(job["id"]), "cost")) for job in answer["jobs"]]
+
+    before = cost_of_a_batch()
+    assert learn_from_trace(server) == 20
+    took = [float(entry["cpu"]) for _, entry in server.xrange(keys.TRACE)]
+    assert min(took) > 0
+    fresh = Cluster(cluster.settings, home=True)  # what another process knows, which kept nothing in memory
+    again = fresh.submit([fresh.receive(io.BytesIO(picture((640, 400))), "a.png")], filters.parse_pipeline(["edges"]))
+    after = float(server.hget(keys.job(again["jobs"][0]["id"]), "cost"))
+    speed = float(server.hget(keys.worker("pc-1"), "speed"))
+    truth = sorted(took)[10] * speed
+    assert abs(math.log(after / truth)) <= abs(math.log(before[0] / truth)) + 0.05
+    assert abs(math.log(after / truth)) < math.log(2)
+    fresh.redis.close()
 
 
 def test_the_summary_counts_what_waits_and_what_is_done(cluster: Cluster, server: redis.Redis) -> None:
