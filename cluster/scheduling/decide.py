@@ -197,8 +197,9 @@ def _why_held(rule: Policy, state: State, ranking: _Ranking, shown: Sequence[Can
 def _why_chosen(rule: Policy, node: Node, score: float, shown: Sequence[Candidate]) -> str:
     others: list[Any] = [candidate for candidate in shown if candidate.held is None and candidate.node != node.id]
     if others and others[0].score is not None:
-        best = f"score {score:.2f} is the lowest" if score <= others[0].score else f"score {score:.2f} wins"
-        return f"{rule.name}: {best}; next is {others[0].node} with {others[0].score:.2f}"
+        lowest = score <= others[0].score
+        why = f"score {score:.2f} is the lowest" if lowest else f"{rule.preferred}, score {score:.2f}"
+        return f"{rule.name}: {why}; next is {others[0].node} with {others[0].score:.2f}"
     held = [f"{candidate.node} is {candidate.held}" for candidate in shown if candidate.held]
     if held:
         return f"{rule.name}: the only node that can take it now ({'; '.join(held)})"

@@ -30,7 +30,7 @@ class Policy:
 
     `patient`: a job waits for a node that is full at the moment if that one would finish it sooner than any with room.
     `longest_first`: within a batch. `narrow` leaves some of the nodes that could be chosen, given their numbers and
-    cores and a number in [0, 1).
+    cores and a number in [0, 1). `preferred` says why a node won over one with a lower score.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Policy:
     narrow: Callable[[Sequence[int], Sequence[float], float], Sequence[int]] | None = None
     patient: bool = False
     longest_first: bool = False
+    preferred: str = ""
 
 
 def _least_cpu(n: Any, number: Any, state: State, job: Job, ops: Any) -> Any:
@@ -97,6 +98,7 @@ POLICIES: Final[dict[str, Policy]] = {
             "least predicted CPU: other programs' load from the last sample plus our own work in flight",
             _least_cpu,
             rank=_idle_first,
+            preferred="it is idle",
         ),
         Policy(
             "predictive",
@@ -112,6 +114,7 @@ POLICIES: Final[dict[str, Policy]] = {
             "the better of two nodes drawn by chance, by messages in flight per core",
             _connections,
             narrow=two_by_capacity,
+            preferred="it is the better of the two drawn",
         ),
         Policy("round-robin", "each node in turn", _turn),
         Policy(

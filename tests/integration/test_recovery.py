@@ -48,7 +48,9 @@ def test_kill_9_of_a_node_with_60_jobs_under_way(tmp_path_factory: pytest.TempPa
         assert set(plain.commits(ids).values()) == {1}
         rescued = [job for job in jobs if "rescued" in words(job)]
         assert rescued
-        assert all(job["attempt"] == 1 for job in jobs if job not in rescued), "the others were left alone"
+        # What waited on the silent node went to others before it counted as offline.
+        moved = [job for job in jobs if "returned" in words(job)]
+        assert all(job["attempt"] == 1 for job in jobs if job not in rescued + moved), "the others were left alone"
         for job in rescued:
             assert job["attempt"] >= 2
             assert job["node"] != "pc-b"
