@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from cluster.dispatch import dispatch
 from cluster.errors import ClusterError, StoreError
 from cluster.ledger import Outcome, WorkOrder
 from cluster.measure import Meter
-from cluster.scheduling import Job
+from cluster.scheduling import take
 from cluster.scheduling.chunks import share
 from cluster.scheduling.policies import rule_of
 
@@ -41,7 +42,7 @@ def perform(cluster: Cluster, order: WorkOrder) -> Outcome:
 
     def ended(state: str, **what: Any) -> Outcome:
         seconds = time.monotonic() - started
-        outcome = Outcome(order.id, order.attempt, state, seconds, **what)
+        outcome = Outcome(order.id, order.attempt, state, seconds, began=started, **what)
         return replace(outcome, cpu=meter.cpu_seconds, peak_bytes=meter.peak_bytes)
 
     def failed(kind: str, detail: str, step: int | None = None) -> Outcome:
@@ -138,8 +139,8 @@ class Lease:
         freed = tuple(
             replace(node, running=max(0, node.running - 1)) if node.id == self._node else node for node in state.nodes
         )
-        head = snapshot.head[0] if snapshot.head else Job("")
-        decision = placement.decide_in(snapshot, replace(state, nodes=freed), head, need_room=True)
+        policy = placement.policy_of(snapshot)
+        decision = take(policy, replace(state, nodes=freed), self._node, snapshot.now, random.random())  # noqa: S311
         if decision.node != self._node:
             return {}
         explained = decision.to_json(snapshot.now)
@@ -147,6 +148,6 @@ class Lease:
         return {
             "take": share(snapshot.backlog, snapshot.cores),
             "memory": next(node.memory_free for node in freed if node.id == self._node),
-            "longest_first": rule_of(placement.policy_of(snapshot), state).longest_first,
+            "longest_first": rule_of(policy, state).longest_first,
             "placement": explained,
         }

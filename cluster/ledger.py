@@ -70,6 +70,7 @@ class Outcome:
     error: Mapping[str, Any] = field(default_factory=dict)
     cpu: float = 0.0
     peak_bytes: float = 0.0
+    began: float | None = None  # by the monotonic clock; None: `seconds` before it is committed
 
     @property
     def node_is_to_blame(self) -> bool:
@@ -286,6 +287,7 @@ class Ledger:
                 outcome.id,
                 outcome.attempt,
                 outcome.state,
+                f"{outcome.seconds if outcome.began is None else time.monotonic() - outcome.began:.6f}",
                 f"{outcome.seconds:.6f}",
                 f"{outcome.cpu:.6f}",
                 f"{outcome.peak_bytes:.0f}",

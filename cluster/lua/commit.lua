@@ -1,6 +1,6 @@
 -- ARGV: node, lease, most jobs to take (0 = none), most predicted seconds to take, the node's free memory in bytes,
 -- '1' to take the longest first, placement JSON for what is taken, then per result: id, attempt,
--- state, seconds ago it started, CPU seconds, peak memory in bytes (0 = not known), result JSON, error JSON,
+-- state, seconds ago it started, seconds it took, CPU seconds, peak memory in bytes (0 = not known), result JSON, error JSON,
 -- '1' if it failed for a reason of the node's own.
 -- Returns {verdicts, work orders}; a verdict is 'ok' or 'stale' (another attempt is current: the result is dropped).
 local node, lease = ARGV[1], ARGV[2]
@@ -8,14 +8,14 @@ local most, budget, memory = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV
 local longest, placement = ARGV[6] == '1', ARGV[7]
 local worker = 'worker:' .. node
 local verdicts, orders = {}, {}
-for i = 8, #ARGV, 9 do
+for i = 8, #ARGV, 10 do
   local id, attempt, state = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local key = 'job:' .. id
   local job = redis.call('HMGET', key, 'state', 'attempt', 'lease', 'batch', 'features', 'mp', 'cost', 'created_at', 'rank')
   if job[1] == 'running' and job[2] == attempt and job[3] == lease then
     local ago = tonumber(ARGV[i + 3])
     local started = string.format('%.6f', now - ago)
-    redis.call('HSET', key, 'result', ARGV[i + 6], 'error', ARGV[i + 7], 'started_at', started, 'cpu', ARGV[i + 4])
+    redis.call('HSET', key, 'result', ARGV[i + 7], 'error', ARGV[i + 8], 'started_at', started, 'cpu', ARGV[i + 5])
     unbind(id)
     transition(id, state, state, '')
     redis.call('HINCRBY', worker, 'tasks_processed', 1)
@@ -24,13 +24,13 @@ for i = 8, #ARGV, 9 do
       redis.call('INCR', bucket)
       redis.call('EXPIRE', bucket, 600)
       if redis.call('HGET', worker, 'failures') ~= '0' then redis.call('HSET', worker, 'failures', 0) end
-    elseif ARGV[i + 8] == '1' then
+    elseif ARGV[i + 9] == '1' then
       redis.call('HINCRBY', worker, 'failures', 1)
       redis.call('HSET', worker, 'failed_at', stamp)
     end
     redis.call('XADD', 'trace', 'MAXLEN', '~', 20000, '*', 'kind', 'job', 'job', id, 'batch', job[4], 'node', node,
-      'state', state, 'features', job[5] or '', 'mp', job[6] or '', 'cost', job[7] or '', 'cpu', ARGV[i + 4],
-      'peak', ARGV[i + 5], 'wall', ARGV[i + 3], 'created', job[8], 'started', started, 'finished', stamp,
+      'state', state, 'features', job[5] or '', 'mp', job[6] or '', 'cost', job[7] or '', 'cpu', ARGV[i + 5],
+      'peak', ARGV[i + 6], 'wall', ARGV[i + 4], 'created', job[8], 'started', started, 'finished', stamp,
       'lane', math.floor((tonumber(job[9]) or 0) / WIDTH))
     verdicts[#verdicts + 1] = 'ok'
   elseif job[1] == state and job[2] == attempt then

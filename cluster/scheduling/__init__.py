@@ -3,7 +3,7 @@
 from cluster.scheduling.decide import decide
 from cluster.scheduling.decision import HOLD, Candidate, Decision
 from cluster.scheduling.events import reduce
-from cluster.scheduling.planning import order, plan
+from cluster.scheduling.planning import order, plan, take
 from cluster.scheduling.policies import ADAPTIVE, DEFAULT_POLICY, FIXED, POLICIES, Policy
 from cluster.scheduling.state import Job, Node, State, Weights, has_room, slots_of
 
@@ -26,4 +26,5 @@ __all__ = [
     "plan",
     "reduce",
     "slots_of",
+    "take",
 ]

@@ -65,6 +65,11 @@ def decide(
     return Decision(node.id, score, why, policy, shown)
 
 
+def score_of(policy: str, state: State, job: Job, node: str) -> float:
+    """The node's score under the policy, whoever is chosen."""
+    return _score(rule_of(policy, state), state, job, state.position[node])
+
+
 class _Ranking:
     """`best` is the chosen node's number, None for none; `awaited` a full one that is worth waiting for; `first` the
     numbers of those to show, best first; `spare` says that nodes with a reluctance are left out."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 
-from cluster.scheduling.decide import decide
+from cluster.scheduling.decide import decide, obstacle, reluctance, score_of
 from cluster.scheduling.decision import HOLD, Decision
 from cluster.scheduling.events import Bound, reduce
 from cluster.scheduling.policies import rule_of
-from cluster.scheduling.state import Job, State
+from cluster.scheduling.state import Job, State, has_room, slots_of
 
 TRIES = 8
 """Jobs that may wait for a better node before a dispatcher stops looking for one that need not."""
@@ -28,6 +29,31 @@ def order(policy: str, state: State) -> list[Job]:
     for group in groups.values():
         group.sort(key=lambda job: job.seconds)
     return [groups[job.lane, job.batch].pop() for job in state.head]
+
+
+def take(policy: str, state: State, node: str, now: float, u: float) -> Decision:
+    """Whether a process of `node` that has just become free should go on with the head of the backlog: then that is the
+    node of the decision. In `state` its own message counts no more.
+
+    Where more jobs wait than other nodes have room for, each will get its part anyway, and to go on at once is cheaper
+    than any message: then it is enough that nothing speaks against the node itself.
+    """
+    job = state.head[0] if state.head else Job("")
+    decision = decide(policy, state, job, now, u)
+    if decision.node in (HOLD, node):
+        return decision
+    own = next((other for other in state.nodes if other.id == node), None)
+    if own is None or obstacle(own, job) or reluctance(own, job, now) or not has_room(own):
+        return decision
+    room = sum(
+        math.ceil(max(0.0, slots_of(other.cores) - other.in_flight))
+        for other in state.nodes
+        if other.id != node and obstacle(other, job) is None
+    )
+    if state.backlog <= room:
+        return decision
+    why = f"{state.backlog} jobs wait and other nodes have room for {room} messages"
+    return Decision(node, score_of(policy, state, job, node), why, policy, decision.candidates)
 
 
 def plan(policy: str, state: State, now: float, u: float = 0.0) -> list[tuple[Job, Decision]]:

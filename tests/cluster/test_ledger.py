@@ -295,7 +295,7 @@ def test_a_commit_repeated_after_a_lost_answer_changes_nothing(ledger: Ledger, s
     verdicts, _ = ledger._scripts.run(
         "commit",
         *("pc-1", message.lease, 0, 0, 0, "0", "{}"),
-        *(order.id, 1, "done", "0.01", "0", "0", '{"mark":"again"}', "", "0"),
+        *(order.id, 1, "done", "0.01", "0.01", "0", "0", '{"mark":"again"}', "", "0"),
     )
     assert verdicts == ["ok"]
     assert '"first"' in ledger.record(order.id)["result"]

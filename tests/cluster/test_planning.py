@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.scheduling import FIXED, Job, Node, State, has_room, order, plan, reduce, slots_of
+from cluster.scheduling import FIXED, Job, Node, State, has_room, order, plan, reduce, slots_of, take
 from cluster.scheduling.events import Bound, Claimed, Done, Ended, Event, Joined, Left, Sampled, Taken
 
 NOW = 1_000.0
@@ -77,6 +77,29 @@ def test_a_state_keeps_all_that_no_event_changes() -> None:
     changed = reduce(state, Claimed("pc-0"))
     same = [item.name for item in fields(State) if getattr(changed, item.name) == getattr(state, item.name)]
     assert same == ["backlog", "turn", "head", "weights", "adapted"]
+
+
+def freed(**other: object) -> State:
+    """One of two equal nodes has a process that is about to be free; the other has room for one more message."""
+    mine, another = Node("mine", 1.0, waiting=1), Node("another", 1.0, running=1, cpu=0.1)
+    return State((replace(mine, **other), another), backlog=1, head=(Job("a", 0.1),))
+
+
+def test_a_free_process_goes_on_where_more_waits_than_others_have_room_for() -> None:
+    for policy in FIXED:
+        for u in (0.1, 0.4, 0.6, 0.9):
+            decision = take(policy, replace(freed(cpu=0.5), backlog=2), "mine", NOW, u)
+            assert decision.node == "mine", policy
+            assert decision.score is not None
+
+
+def test_a_free_process_leaves_the_last_job_to_a_node_that_is_better() -> None:
+    assert take("least-cpu", freed(cpu=0.5), "mine", NOW, 0.5).node == "another"
+
+
+def test_a_free_process_leaves_all_to_others_where_something_speaks_against_its_node() -> None:
+    for trouble in ({"cpu": 0.99}, {"state": "paused"}, {"waiting": 2}, {"failures": 3, "failed_at": NOW}):
+        assert take("least-cpu", replace(freed(**trouble), backlog=50), "mine", NOW, 0.5).node == "another", trouble
 
 
 a_job = st.builds(
