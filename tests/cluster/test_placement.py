@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import math
 import queue
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
+import filters
 from cluster import keys
 from cluster.celery import app
 from cluster.connection import Scripts, connect
@@ -21,9 +23,10 @@ from cluster.ledger import Ledger
 from cluster.message import APPLY_PIPELINE, job_ids_of, node_of_queue
 from cluster.nodes import Nodes
 from cluster.placement import Placed, Placer
-from cluster.scheduling import slots_of
+from cluster.scheduling import POLICIES, slots_of
 from cluster.service import Cluster
 from tests.cluster.ledgers import add_node, bind, done, happened, start, states, submit
+from tests.filters.images import png
 
 
 @pytest.fixture
@@ -45,6 +48,29 @@ def test_a_placed_job_is_bound_with_its_explanation(placer: Placer, ledger: Ledg
     assert [candidate["node"] for candidate in placement["candidates"]] == ["pc-idle", "pc-busy"]
     assert "lowest" in placement["reason"]
     assert placement["decided_at"] == pytest.approx(registry.clock(), abs=5)
+
+
+@pytest.mark.parametrize("policy", sorted(POLICIES))
+def test_an_idle_node_without_memory_gets_no_large_photo_and_the_others_do(
+    cluster: Cluster, registry: Nodes, policy: str
+) -> None:
+    """The original report's own worry: free CPU says nothing about full memory."""
+    cluster.set_policy(policy)
+    add_node(registry, "pc-full", 8, cpu_usage=0, memory_usage=97, memory_free=5e8)
+    for name in ("pc-1", "pc-2"):
+        add_node(registry, name, 2, cpu_usage=60, memory_usage=40, memory_free=8e9)
+    large, small = (
+        [cluster.receive(io.BytesIO(png(width, 100 + number)), f"{number}.png") for number in range(4)]
+        for width in (500_000, 1_000)
+    )
+    blur = filters.parse_pipeline(["blur:radius=3"])
+    jobs = [cluster.submit([upload], blur)["jobs"][0] for upload in large]
+    assert {job["node"] for job in jobs} <= {"pc-1", "pc-2"}, "50 megapixels and more"
+    for job in jobs:
+        held = {one["node"]: one["held"] for one in job["placement"]["candidates"]}
+        assert held["pc-full"] == "too little free memory"
+    if policy == "least-cpu":
+        assert cluster.submit([small[0]], blur)["jobs"][0]["node"] == "pc-full", "but it may do what fits"
 
 
 def test_without_room_jobs_wait_but_can_be_placed_all_the_same(placer: Placer, ledger: Ledger, registry: Nodes) -> None:
