@@ -24,6 +24,7 @@ class Dispatching(Cluster):
     """
 
     samples = True
+    claim_delay = True  # a claim is a round trip to Redis
 
     def __init__(self, scenario: Scenario, policy: str) -> None:
         super().__init__(scenario)

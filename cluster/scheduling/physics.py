@@ -74,9 +74,9 @@ class Host:
         "foreign",
         "free",
         "held",
+        "id",
         "lost",
         "machine",
-        "id",
         "most_held",
         "number",
         "own",
@@ -124,6 +124,9 @@ class Cluster:
     samples = False
     """Whether `sampled` is wanted."""
 
+    claim_delay = False
+    """Whether a job that waits on a node costs a hand-off too when its turn comes."""
+
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.hosts = [Host(number, machine) for number, machine in enumerate(scenario.machines)]
@@ -165,7 +168,8 @@ class Cluster:
         host.queue.extendleft(reversed(host.lost))
         host.lost = []
         while host.queue and host.free:
-            self.claim(host)
+            host.free -= 1
+            self.next_of(host)
 
     # -- what a subclass may do -------------------------------------------------------------------------------------
 
@@ -193,18 +197,16 @@ class Cluster:
         host.free -= 1
         self._start(host, job)
 
-    def claim(self, host: Host) -> None:
-        """A process of the host, which must be free, begins with the job that has waited longest there."""
-        job = host.queue.popleft()
-        host.free -= 1
-        self._start(host, job)
-        self.begun(host, job)
-
     def next_of(self, host: Host) -> None:
-        """A process has become free: it goes on with what waits on the host."""
+        """A process has become free: it goes on with what has waited longest on the host, after `claim_delay`."""
         host.free += 1
         if host.queue:
-            self.claim(host)
+            job = host.queue.popleft()
+            if self.claim_delay:
+                self.take(host, job)
+            else:
+                self.begin(host, job)
+            self.begun(host, job)
 
     def call_later(self, seconds: float, host: Host, what: object) -> None:
         self._push(self.now + seconds, ALARM, host.number, what)

@@ -23,7 +23,7 @@ MOST_FOREIGN = 0.5  # share of its cores that the busiest owner's programs want,
 MEGAPIXELS = 5.0  # median; two thirds of all photos lie between 3 and 8.7
 MEGAPIXELS_SIGMA = 0.55
 SMALLEST, LARGEST = 0.3, 50.0
-CODEC_COST = 0.0073  # CPU seconds per megapixel for decoding and encoding a JPEG
+WHOLE_JOB_COST = 0.014  # CPU seconds per megapixel without any filter: fetch, decode, encode, thumbnail, hash, store
 FILTER_COSTS: Final = (0.0003, 0.0005, 0.001, 0.0016, 0.0018, 0.0035, 0.040)  # negative, gray, ... edges, blur
 MOST_STEPS = 3
 COST_ERROR = 0.2  # sigma of the logarithm of predicted over true cost
@@ -196,7 +196,7 @@ def photo_costs(count: int, random: np.random.Generator) -> np.ndarray:
     megapixels = np.exp(random.normal(math.log(MEGAPIXELS), MEGAPIXELS_SIGMA, count)).clip(SMALLEST, LARGEST)
     filters = random.choice(FILTER_COSTS, (count, MOST_STEPS))
     used = np.arange(MOST_STEPS) < random.integers(1, MOST_STEPS + 1, count)[:, None]
-    costs: np.ndarray = megapixels * (CODEC_COST + (filters * used).sum(axis=1))
+    costs: np.ndarray = megapixels * (WHOLE_JOB_COST + (filters * used).sum(axis=1))
     return costs
 
 
