@@ -148,4 +148,6 @@ class Dispatching(Cluster):
         return Job(str(job), self.predicted[job], avoid=self.avoid.get(job, ""), batch="batch")
 
     def _node(self, host: Host) -> Node:
-        return Node(host.id, float(host.cores), speed=host.speed, sampled_at=self.now)
+        """With the first sample, which a node sends when it joins."""
+        cpu = min(1.0, host.foreign / host.cores)
+        return Node(host.id, float(host.cores), cpu=cpu, speed=host.speed, sampled_at=self.now)

@@ -20,8 +20,8 @@ SLOWEST, FASTEST = 0.5, 2.0
 PROGRAM_SECONDS = 60.0  # how long another program runs, on average
 MOST_FOREIGN = 0.5  # share of its cores that the busiest owner's programs want, on average
 
-MEGAPIXELS = 5.0  # median; two thirds of all photos lie between 3 and 8.7
-MEGAPIXELS_SIGMA = 0.55
+MEGAPIXELS = 5.0  # median; two thirds of all photos lie between 2.2 and 11
+MEGAPIXELS_SIGMA = 0.8
 SMALLEST, LARGEST = 0.3, 50.0
 WHOLE_JOB_COST = 0.014  # CPU seconds per megapixel without any filter: fetch, decode, encode, thumbnail, hash, store
 FILTER_COSTS: Final = (0.0003, 0.0005, 0.001, 0.0016, 0.0018, 0.0035, 0.040)  # negative, gray, ... edges, blur
