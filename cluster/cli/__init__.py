@@ -15,6 +15,7 @@ COMMANDS = {
     "filters": "List the filters and their parameters.",
     "job": "Show one job: its timeline and why it ran where it ran.",
     "nodes": "Show the nodes.",
+    "simulate": "Try the policies on a simulated cluster.",
 }
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,8 @@ SEEN: Final = 5
 DOWN: Final = 6
 UP: Final = 7
 ALARM: Final = 8
+
+TOLD_EVERY: Final = 1000  # jobs
 
 Floats = npt.NDArray[np.float64]
 
@@ -133,7 +136,7 @@ class Cluster:
         self.random = Random(scenario.seed)  # noqa: S311 - a simulation
         self.now = 0.0
         self.hand_off = scenario.hand_off
-        self.events: list[tuple[float, int, int, int, object]] = []
+        self.events: list[tuple[float, int, int, int, Any]] = []
         self.sequence = count()
         jobs = len(scenario.load)
         self.seconds = scenario.load.seconds
@@ -213,7 +216,8 @@ class Cluster:
 
     # -- the machinery ----------------------------------------------------------------------------------------------
 
-    def run(self) -> Result:
+    def run(self, progress: Callable[[int], None] | None = None) -> Result:
+        """Runs every job to its end; `progress` is told now and then how many more have ended."""
         at = self.scenario.load.at
         jobs = len(at)
         left = jobs
@@ -240,12 +244,14 @@ class Cluster:
                     self.now = now
                     left -= 1
                     self._end(host)
+                    if progress is not None and not left % TOLD_EVERY:
+                        progress(TOLD_EVERY)
                 continue
             self.now = now
             if kind == DELIVERY:
-                self._deliver(host, value)  # type: ignore[arg-type] # a job
+                self._deliver(host, value)
             elif kind == START:
-                job, epoch = value  # type: ignore[misc] # of `take`
+                job, epoch = value
                 if epoch == host.epoch:
                     self._start(host, job)
                 else:
@@ -264,7 +270,7 @@ class Cluster:
             most_held=np.array([host.most_held for host in hosts], dtype=np.int64),
         )
 
-    def _push(self, at: float, kind: int, number: int, value: object) -> None:
+    def _push(self, at: float, kind: int, number: int, value: Any) -> None:
         heapq.heappush(self.events, (at, next(self.sequence), kind, number, value))
 
     def _begin_processes(self) -> None:
@@ -279,14 +285,14 @@ class Cluster:
                 self._push(begin, DOWN, host.number, None)
                 self._push(end, UP, host.number, None)
 
-    def _rare(self, kind: int, host: Host, value: object) -> None:
+    def _rare(self, kind: int, host: Host, value: Any) -> None:
         if kind == FOREIGN:
-            self._foreign(host, value)  # type: ignore[arg-type] # the number of a step
+            self._foreign(host, value)
         elif kind == SAMPLE:
-            self._sample(host, value)  # type: ignore[arg-type] # the time of the last one
+            self._sample(host, value)
         elif kind == SEEN:
             if host.alive:
-                self.sampled(host, *value)  # type: ignore[misc] # as _sample has it
+                self.sampled(host, *value)
         elif kind == DOWN:
             self._down(host)
         elif kind == UP:

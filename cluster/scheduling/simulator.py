@@ -1,7 +1,6 @@
 """The simulator: what a cluster would have done, under each policy and under what it is compared with.
 
-    machines = unlike_machines(10, seed=1)
-    scenario = Scenario(machines, steady(sum(machine.capacity() for machine in machines), 0.8, jobs=20_000, seed=1))
+    scenario = Setup(nodes=10, load=0.8, jobs=20_000, seed=1).scenario()
     simulate(scenario, "least-cpu").mean / simulate(scenario, IDEAL).mean
 
 Equal arguments give equal results.
@@ -36,10 +35,13 @@ BASELINES: Final[dict[str, Callable[[Scenario], Cluster]]] = {
 """By name: an ideal shared queue; Celery's one queue, prefetch 1 and 4, and with acks_late; the report's rule."""
 
 
-def simulate(scenario: Scenario, policy: str) -> Result:
-    """Runs all jobs to their end. `policy` is one of `POLICIES` or of `BASELINES`; KeyError for any other."""
+def simulate(scenario: Scenario, policy: str, progress: Callable[[int], None] | None = None) -> Result:
+    """Runs all jobs to their end. `policy` is one of `POLICIES` or of `BASELINES`; KeyError for any other.
+
+    `progress` is told now and then how many more jobs have ended.
+    """
     if policy in BASELINES:
-        return BASELINES[policy](scenario).run()
+        return BASELINES[policy](scenario).run(progress)
     if policy not in POLICIES:
         raise KeyError(policy)
-    return Dispatching(scenario, policy).run()
+    return Dispatching(scenario, policy).run(progress)

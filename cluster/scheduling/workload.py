@@ -7,9 +7,9 @@ measured (docs/performance.md), photos of mostly 2 to 12 megapixels, programs th
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Final
 
@@ -200,6 +200,16 @@ def photo_costs(count: int, random: np.random.Generator) -> np.ndarray:
     return costs
 
 
+@lru_cache(maxsize=1)
+def _mean_cost() -> float:
+    return float(photo_costs(200_000, np.random.default_rng(0)).mean())
+
+
+def arrivals_per_second(capacity: float, load: float) -> float:
+    """How many photos keep the cluster busy to that share of its capacity."""
+    return capacity * load / _mean_cost()
+
+
 def _load(at: np.ndarray, seconds: np.ndarray, error: float, random: np.random.Generator) -> Load:
     predicted = seconds * np.exp(random.normal(0.0, error, len(seconds)))
     return Load(tuple(at.tolist()), tuple(seconds.tolist()), tuple(predicted.tolist()))
@@ -209,8 +219,7 @@ def steady(capacity: float, load: float, jobs: int, seed: int, *, error: float =
     """Single photos that arrive at random (Poisson) and keep the cluster busy to that share of its capacity."""
     random = np.random.default_rng([seed, 3])
     seconds = photo_costs(jobs, random)
-    mean = float(photo_costs(20_000, np.random.default_rng(0)).mean())
-    gaps = random.exponential(mean / (capacity * load), jobs)
+    gaps = random.exponential(1.0 / arrivals_per_second(capacity, load), jobs)
     return _load(np.cumsum(gaps), seconds, error, random)
 
 
@@ -230,7 +239,36 @@ def recorded(jobs: Sequence[tuple[float, float, float]]) -> Load:
     )
 
 
-def foreign_at(machine: Machine, now: float) -> float:
-    """The load of other programs at that second."""
-    at = now % machine.period if not math.isinf(machine.period) else now
-    return machine.foreign[bisect_right(machine.foreign, (at, math.inf)) - 1][1]
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A scenario in a few words; equal setups make equal scenarios. In a burst all jobs come at 0, whatever `load`."""
+
+    nodes: int = 10
+    load: float = 0.8
+    jobs: int = 20_000
+    burst: bool = False
+    seed: int = 1
+    sample_interval: float = 1.0
+    hand_off: float = 0.001
+    foreign: bool = True
+    failures: bool = False
+    error: float = COST_ERROR
+
+    def scenario(self) -> Scenario:
+        machines = unlike_machines(self.nodes, self.seed, foreign=self.foreign)
+        capacity = sum(machine.capacity() for machine in machines)
+        if self.burst:
+            load = burst(self.jobs, self.seed, error=self.error)
+            lasts = sum(load.seconds) / capacity
+        else:
+            load = steady(capacity, self.load, self.jobs, self.seed, error=self.error)
+            lasts = load.at[-1]
+        if self.failures:
+            machines = with_outages(machines, self.seed, 2.0 * lasts + 60.0)
+        return Scenario(machines, load, self.seed, sample_interval=self.sample_interval, hand_off=self.hand_off)
+
+
+def jobs_in(hours: float, nodes: int, load: float, seed: int, *, foreign: bool = True) -> int:
+    """How many jobs come in that time to the cluster of that `Setup`, on average."""
+    capacity = sum(machine.capacity() for machine in unlike_machines(nodes, seed, foreign=foreign))
+    return max(1, round(hours * 3600.0 * arrivals_per_second(capacity, load)))
