@@ -23,7 +23,6 @@ class Ideal(Cluster):
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)
         self.backlog: deque[int] = deque()
-        self.offers = [0.0] * len(self.hosts)  # what a new process would get there; 0 where none is idle
 
     def arrived(self, jobs: range) -> None:
         self.backlog.extend(jobs)
@@ -31,17 +30,14 @@ class Ideal(Cluster):
 
     def ended(self, host: Host, job: int) -> None:
         host.free += 1
-        self.offers[host.number] = 1.0  # looked at anew in _give_out
         self._give_out()
 
-    def died(self, host: Host) -> None:
-        self.offers[host.number] = 0.0
+    def died(self, host: Host, running: int) -> None:
         self.backlog.extendleft(reversed(host.lost))
         host.lost = []
         self._give_out()
 
     def returned(self, host: Host) -> None:
-        self.offers[host.number] = 1.0
         self._give_out()
 
     def _give_out(self) -> None:
@@ -49,14 +45,21 @@ class Ideal(Cluster):
             return
         hosts = self.hosts
         # Other programs change the offers too, so they are worked out when they are needed.
-        offers = [host.machine.rate(host.running + 1, host.foreign) if host.free else 0.0 for host in hosts]
+        offers = [host.machine.rate(host.cores - host.free + 1, host.foreign) if host.free else 0.0 for host in hosts]
         while self.backlog:
             best = max(offers)
             if best <= 0.0:
                 return
             host = hosts[offers.index(best)]
             self.begin(host, self.backlog.popleft())
-            offers[host.number] = host.machine.rate(host.running + 1, host.foreign) if host.free else 0.0
+            offers[host.number] = host.machine.rate(host.cores - host.free + 1, host.foreign) if host.free else 0.0
+
+
+class IdealWithHandOff(Ideal):
+    """The same with the hand-off that a real cluster needs: what is lost beyond this, the policy lost."""
+
+    def begin(self, host: Host, job: int) -> None:
+        self.take(host, job)
 
 
 class SharedQueue(Cluster):
@@ -80,8 +83,7 @@ class SharedQueue(Cluster):
 
     def arrived(self, jobs: range) -> None:
         self.backlog.extend(jobs)
-        while self.backlog and self.asking:
-            self._fetch(self.asking.popleft())
+        self._serve()
 
     def begun(self, host: Host, job: int) -> None:
         if not self.acks_late:
@@ -92,7 +94,9 @@ class SharedQueue(Cluster):
             self._release(host)
         self.next_of(host)
 
-    def died(self, host: Host) -> None:
+    def died(self, host: Host, running: int) -> None:
+        if not self.acks_late:
+            host.held += running  # they will begin, and be acknowledged, once more
         if host in self.asking:
             self.asking.remove(host)
 
@@ -101,11 +105,13 @@ class SharedQueue(Cluster):
         if host.held < host.capacity and host not in self.asking:
             self._ask(host)
 
-    def _fetch(self, host: Host) -> None:
-        self.hold(host)
-        if host.held < host.capacity:
-            self.asking.append(host)
-        self.send(host, self.backlog.popleft())
+    def _serve(self) -> None:
+        while self.backlog and self.asking:
+            host = self.asking.popleft()
+            self.hold(host)
+            if host.held < host.capacity:
+                self.asking.append(host)
+            self.send(host, self.backlog.popleft())
 
     def _release(self, host: Host) -> None:
         host.held -= 1
@@ -113,10 +119,8 @@ class SharedQueue(Cluster):
             self._ask(host)
 
     def _ask(self, host: Host) -> None:
-        if self.backlog:
-            self._fetch(host)
-        else:
-            self.asking.append(host)
+        self.asking.append(host)
+        self._serve()
 
 
 class SharedQueueAcksLate(SharedQueue):
@@ -154,7 +158,7 @@ class ReportsRule(Cluster):
     def sampled(self, host: Host, cpu: float, own: float, at: float) -> None:
         self.usage[host.number] = cpu
 
-    def died(self, host: Host) -> None:
+    def died(self, host: Host, running: int) -> None:
         self.call_later(OFFLINE_SECONDS, host, None)
 
     def alarm(self, host: Host, what: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 from cluster.scheduling.decide import decide
 from cluster.scheduling.decision import HOLD
@@ -80,7 +81,7 @@ class Dispatching(Cluster):
         self._note(Sampled(host.id, {"cpu": cpu, "own": own, "sampled_at": at}))
         self._dispatch()
 
-    def died(self, host: Host) -> None:
+    def died(self, host: Host, running: int) -> None:
         self.call_later(STALE_SECONDS, host, "stale")
         self.call_later(OFFLINE_SECONDS, host, "offline")
 
@@ -90,10 +91,12 @@ class Dispatching(Cluster):
         self._note(Sampled(host.id, {"state": what}))
         if what == "offline":
             self._rescue(host)
+            self._dispatch()
 
     def returned(self, host: Host) -> None:
         self._rescue(host)
-        self._note(Joined(self._node(host)))
+        # What is still held are messages on their way.
+        self._note(Joined(replace(self._node(host), waiting=host.held)))
         self._dispatch()
 
     # -- decisions --------------------------------------------------------------------------------------------------
@@ -139,7 +142,6 @@ class Dispatching(Cluster):
             self.avoid[job] = host.id
             self._let_go(host)
         self.backlog.extendleft(reversed(lost))
-        self._dispatch()
 
     def _note(self, event: Event) -> None:
         self.state = reduce(self.state, event)

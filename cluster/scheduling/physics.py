@@ -91,6 +91,7 @@ class Host:
         "seen_own",
         "since",
         "speed",
+        "taken",
         "timer",
         "virtual",
         "work",
@@ -109,6 +110,7 @@ class Host:
         self.free = machine.cores
         self.queue: deque[int] = deque()
         self.lost: list[int] = []
+        self.taken: set[int] = set()  # jobs that a process has, but for the hand-off
         self.work: list[tuple[float, int]] = []  # (virtual time at the end, job)
         self.held = 0
         self.most_held = 0
@@ -161,8 +163,9 @@ class Cluster:
     def sampled(self, host: Host, cpu: float, own: float, at: float) -> None:
         """A sample can be seen: shares of the host's cores over the interval before `at`."""
 
-    def died(self, host: Host) -> None:
-        """All that ran or waited on the host is in `lost`. Here it stays there until the machine is back."""
+    def died(self, host: Host, running: int) -> None:
+        """All that ran (the first so many) or waited on the host is in `lost`. Here it stays there until the machine
+        is back."""
 
     def alarm(self, host: Host, what: object) -> None:
         """The time for which `call_later` asked has come."""
@@ -191,6 +194,7 @@ class Cluster:
         """A process of the host, which must be free, begins with the job after the hand-off."""
         host.free -= 1
         if self.hand_off:
+            host.taken.add(job)
             self._push(self.now + self.hand_off, START, host.number, (job, host.epoch))
         else:
             self._start(host, job)
@@ -253,9 +257,8 @@ class Cluster:
             elif kind == START:
                 job, epoch = value
                 if epoch == host.epoch:
+                    host.taken.remove(job)
                     self._start(host, job)
-                else:
-                    host.lost.append(job)
             else:
                 self._rare(kind, host, value)
         lasted = max(self.now, 1e-9)
@@ -381,10 +384,12 @@ class Cluster:
         self._advance(host)
         host.alive = False
         host.epoch += 1
-        host.lost.extend(sorted(job for _, job in host.work))
+        running = sorted([*(job for _, job in host.work), *host.taken])
+        host.lost.extend(running)
         host.lost.extend(host.queue)
+        host.taken.clear()
         host.work.clear()
         host.queue.clear()
         host.running = host.free = 0
         self._retime(host)
-        self.died(host)
+        self.died(host, len(running))

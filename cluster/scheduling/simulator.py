@@ -13,6 +13,7 @@ from typing import Final
 
 from cluster.scheduling.baselines import (
     Ideal,
+    IdealWithHandOff,
     ReportsRule,
     SharedQueue,
     SharedQueueAcksLate,
@@ -27,12 +28,14 @@ IDEAL: Final = "ideal"
 
 BASELINES: Final[dict[str, Callable[[Scenario], Cluster]]] = {
     IDEAL: Ideal,
+    "ideal-hand-off": IdealWithHandOff,
     "celery": SharedQueue,
     "celery-prefetch-4": SharedQueuePrefetch4,
     "celery-acks-late": SharedQueueAcksLate,
     "report": ReportsRule,
 }
-"""By name: an ideal shared queue; Celery's one queue, prefetch 1 and 4, and with acks_late; the report's rule."""
+"""By name: an ideal shared queue, without and with hand-off; Celery's one queue, with prefetch 1, prefetch 4 and
+acks_late; the report's rule."""
 
 
 def simulate(scenario: Scenario, policy: str, progress: Callable[[int], None] | None = None) -> Result:
