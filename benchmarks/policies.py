@@ -20,7 +20,7 @@ from cluster.simulation import Outcome, run_all
 SEEDS = range(1000, 1020)
 PICTURE = Path(__file__).parents[1] / "docs/images/policies.png"
 
-TEN = Setup(nodes=10, load=0.8, jobs=15_000)
+TEN = Setup(nodes=10, load=0.8, jobs=12_000)
 HUNDRED = Setup(nodes=100, load=0.8, jobs=10_000)
 BURST = Setup(nodes=10, jobs=2000, burst=True)
 INTERVALS = (0.5, 1.0, 5.0)
@@ -143,6 +143,7 @@ def bursts() -> dict[str, list[float]]:
 
 def draw(found: Ratios, makespans: dict[str, list[float]]) -> None:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
@@ -159,6 +160,10 @@ def draw(found: Ratios, makespans: dict[str, list[float]]) -> None:
     right.boxplot([makespans[name] for name in reversed(names)], orientation="horizontal", whis=(0, 100))
     right.set_yticks(range(1, len(names) + 1), list(reversed(names)))
     right.set(xscale="log", xlabel="makespan over the lower bound", title="a burst of 2000 on 10 nodes")
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     figure.savefig(PICTURE, dpi=100)
 
 
