@@ -10,13 +10,15 @@ KNOWN = "workers:known"  # set: every node not forgotten
 BACKLOG = "backlog"  # zset: jobs bound to no node; score = lane and priority, then a fair share's turn
 SHARES = "backlog:shares"  # hash: batch -> where in the backlog its next job would stand
 CLOCK = "backlog:clock"  # hash: class of ranks -> how far it has got
-TRACE = "trace"  # stream: what was done where and at which cost, capped
+TRACE = "trace"  # stream: what was done where and at which cost, and how the nodes were, capped
+TRACE_NODES = "trace:nodes"  # list: which entries of the trace say how the nodes were, newest first, capped
 SEQUENCE = "jobs:sequence"  # counter: order of arrival
 ALL_JOBS = "jobs:all"  # zset: every job by order of arrival
 EVENTS = "events"  # stream: every change, capped
 POLICY = "policy"  # string: name of the scheduling policy
 WEIGHTS = "policy:weights"  # string: what `weighted` weighs, JSON
 ADAPTED = "policy:adapted"  # string: the policy that `adaptive` follows
+ADAPTATION = "policy:history"  # string: what its last evaluation left for the next, JSON
 BINDINGS = "bindings"  # counter: messages bound so far (round-robin's turn)
 LEADER = "leader"  # string, 2 s: the monitor that does the chores
 COSTS = "costs"  # string: what was learned from them, JSON
