@@ -9,6 +9,7 @@
     ├── NotFound
     │   ├── UnknownNode
     │   └── UnknownPolicy
+    ├── BadWeights             what `weighted` should weigh makes no sense
     ├── StoreError             the image store cannot be read or written
     ├── NoRoom                 every node that could take the job is full (dispatcher's business)
     └── NothingToSend          none of a message's jobs waits any more: another dispatcher was faster
@@ -56,6 +57,10 @@ class UnknownNode(NotFound):
 
 
 class UnknownPolicy(NotFound):
+    pass
+
+
+class BadWeights(ClusterError):
     pass
 
 

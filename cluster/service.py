@@ -14,13 +14,13 @@ import filters
 from cluster import intake, keys, placement
 from cluster.connection import Scripts, connect, reported
 from cluster.dispatch import dispatch
-from cluster.errors import Conflict, NoLiveNode, NotFound, StoreError, UnknownNode, UnknownPolicy
+from cluster.errors import BadWeights, Conflict, NoLiveNode, NotFound, StoreError, UnknownNode, UnknownPolicy
 from cluster.intake import Upload
 from cluster.learning import Costs
 from cluster.ledger import Ledger, NewJob
 from cluster.nodes import MODES, Nodes, Snapshot
 from cluster.placement import Placer
-from cluster.scheduling import HOLD, POLICIES, Job
+from cluster.scheduling import DEFAULT_POLICY, FIXED, HOLD, POLICIES, Job, Weights
 from cluster.settings import Settings
 from cluster.storage import FolderStore, Store, WebStore, nothing_to_check
 
@@ -323,15 +323,31 @@ class Cluster:
         return self.registry.history(node, seconds)
 
     def policy(self) -> dict[str, Any]:
+        """The policy in force, those there are, what `weighted` weighs and what `adaptive` follows."""
+        snapshot = self.registry.snapshot()
         return {
-            "policy": placement.policy_of(self.registry.snapshot()),
+            "policy": placement.policy_of(snapshot),
             "available": [{"name": policy.name, "description": policy.description} for policy in POLICIES.values()],
+            "weights": snapshot.weights.to_json(),
+            "adapted": snapshot.adapted if snapshot.adapted in FIXED else DEFAULT_POLICY,
         }
 
-    def set_policy(self, name: str) -> dict[str, Any]:
+    def set_policy(self, name: str, weights: Mapping[str, float] | None = None) -> dict[str, Any]:
+        """Switches the policy, and sets those of the weights of `weighted` that are given.
+
+        Raises UnknownPolicy or BadWeights, which say what is allowed; then nothing is changed.
+        """
         if name not in POLICIES:
             raise UnknownPolicy(f"there is no policy {name!r}; there are {', '.join(POLICIES)}")
-        self._scripts.run("policy", name, "")
+        text = ""
+        if weights:
+            try:
+                text = json.dumps(Weights(**{**self.registry.snapshot().weights.to_json(), **weights}).to_json())
+            except (TypeError, ValueError) as error:
+                raise BadWeights(
+                    "weights are cpu, memory, network and disk: numbers from 0 to 1000000, at least one of them above 0"
+                ) from error
+        self._scripts.run("policy", name, text)
         return self.policy()
 
     def lead(self, candidate: str, milliseconds: int) -> bool:

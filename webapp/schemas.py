@@ -177,9 +177,18 @@ class PolicyInfo(BaseModel):
     description: str
 
 
+class Weights(BaseModel):
+    cpu: float
+    memory: float
+    network: float
+    disk: float
+
+
 class Policy(BaseModel):
     policy: str
     available: list[PolicyInfo]
+    weights: Weights = Field(description="how much each usage counts under `weighted`")
+    adapted: str = Field(description="the policy that `adaptive` follows at present")
 
 
 class Text(BaseModel):

@@ -13,6 +13,7 @@ import filters
 from cluster import intake, keys
 from cluster.errors import (
     BacklogFull,
+    BadWeights,
     ClusterUnavailable,
     Conflict,
     NoLiveNode,
@@ -21,6 +22,7 @@ from cluster.errors import (
     UnknownPolicy,
 )
 from cluster.intake import Upload
+from cluster.scheduling import Weights
 from cluster.settings import Settings
 from cluster.storage import FolderStore, nothing_to_check
 
@@ -76,6 +78,7 @@ class FakeCluster:
         self._thumbnails: dict[str, dict[str, Any]] = {}
         self._batches: dict[str, dict[str, Any]] = {}
         self._policy = "least-cpu"
+        self._weights = Weights()
         self._events: list[tuple[str, dict[str, str]]] = []
         self._changed = threading.Condition()
 
@@ -342,11 +345,20 @@ class FakeCluster:
     def policy(self) -> dict[str, Any]:
         self._reach()
         available = [{"name": name, "description": text} for name, text in POLICIES.items()]
-        return {"policy": self._policy, "available": available}
+        return {
+            "policy": self._policy,
+            "available": available,
+            "weights": self._weights.to_json(),
+            "adapted": "least-cpu",
+        }
 
-    def set_policy(self, name: str) -> dict[str, Any]:
+    def set_policy(self, name: str, weights: Mapping[str, float] | None = None) -> dict[str, Any]:
         if name not in POLICIES:
             raise UnknownPolicy(f"there is no policy {name!r}; there are {', '.join(POLICIES)}")
+        try:
+            self._weights = Weights(**{**self._weights.to_json(), **(weights or {})})
+        except (TypeError, ValueError) as error:
+            raise BadWeights("weights are cpu, memory, network and disk: numbers from 0 to 1000000") from error
         self._policy = name
         self.happen(type="policy", policy=name, detail="")
         return self.policy()

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
+from pathlib import Path
+
+import pytest
 from flask.testing import FlaskClient
 
 import filters
+import webapp
+from cluster.scheduling import POLICIES
 from tests.webapp.fakes import FakeCluster, node_view
 
 
@@ -48,6 +55,49 @@ def test_an_unknown_policy_names_those_there_are(client: FlaskClient) -> None:
     response = client.put("/api/v1/policy", json={"policy": "best"})
     assert response.status_code == 422
     assert "least-cpu, round-robin" in response.get_json()["detail"]
+
+
+def test_the_weights_are_set_with_the_policy(client: FlaskClient) -> None:
+    assert client.get("/api/v1/policy").get_json()["weights"] == {
+        "cpu": 0.6,
+        "memory": 0.2,
+        "network": 0.1,
+        "disk": 0.1,
+    }
+    answer = client.put("/api/v1/policy", json={"policy": "least-cpu", "weights": {"cpu": 2, "memory": 1}}).get_json()
+    assert answer["weights"] == {"cpu": 2, "memory": 1, "network": 0.1, "disk": 0.1}
+    assert answer["adapted"] == "least-cpu"
+    for unchanged in (None, {}):
+        answer = client.put("/api/v1/policy", json={"policy": "least-cpu", "weights": unchanged}).get_json()
+        assert answer["weights"]["cpu"] == 2
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ({"cpu": -1}, "from 0 to 1000000"),
+        ({"cpu": math.nan}, "from 0 to 1000000"),
+        ({"cpu": 0, "memory": 0, "network": 0, "disk": 0}, "from 0 to 1000000"),
+        ({"gpu": 1}, "cpu, memory, network and disk"),
+        ({"cpu": "much"}, "`weights.cpu`"),
+        ({"cpu": None}, "`weights.cpu`"),
+        ([1, 2], "`weights`"),
+        (7, "`weights`"),
+    ],
+)
+def test_bad_weights_are_a_problem_that_says_what_is_allowed(client: FlaskClient, weights: object, words: str) -> None:
+    response = client.put("/api/v1/policy", json={"policy": "round-robin", "weights": weights})
+    assert response.status_code == 422
+    assert words in response.get_json()["detail"]
+    assert client.get("/api/v1/policy").get_json()["policy"] == "least-cpu"
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_the_page_explains_every_policy(language: str) -> None:
+    texts = (Path(webapp.__file__).parent / "frontend" / "src" / "i18n" / f"{language}.ts").read_text()
+    _, _, table = texts.partition("policies: {")
+    table, _, _ = table.partition("}")
+    assert set(re.findall(r'^ *"?([a-z-]+)"?: "', table, re.MULTILINE)) == set(POLICIES)
 
 
 def test_the_filters_with_all_that_a_form_needs(client: FlaskClient) -> None:

@@ -147,6 +147,8 @@ export interface ClusterEvent {
   node?: string | null;
   state?: string | null;
   policy?: string | null;
+  /** The policy that `adaptive` follows from now on; `detail` then says why. */
+  follows?: string | null;
   detail?: string | null;
 }
 
@@ -158,6 +160,9 @@ export interface PolicyInfo {
 export interface PolicyChoice {
   policy: string;
   available: PolicyInfo[];
+  weights: Record<string, number>;
+  /** The policy that `adaptive` follows at present. */
+  adapted: string;
 }
 
 export interface FilterInfo {

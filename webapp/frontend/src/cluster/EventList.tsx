@@ -24,6 +24,8 @@ function useEventWords(): (event: ClusterEvent) => string {
   return (event) => {
     if (event.type === "policy") {
       const policy = event.policy ?? "";
+      if (event.follows) return t("cluster.events.follows", { policy, follows: event.follows });
+      if (event.detail === policy) return t("cluster.events.weights", { policy });
       return event.detail
         ? t("cluster.events.policyFrom", { policy, before: event.detail })
         : t("cluster.events.policy", { policy });
@@ -58,7 +60,7 @@ export function EventList() {
                 {at !== null && <time dateTime={new Date(at * 1000).toISOString()}>{clock(at, language)}</time>}
                 <span>
                   {words(event)}
-                  {event.type === "node" && event.detail && (
+                  {(event.type === "node" || event.follows) && event.detail && (
                     <span className={classes.detail} lang="en">
                       {" · "}
                       {event.detail}

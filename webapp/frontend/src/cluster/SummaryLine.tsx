@@ -2,8 +2,9 @@ import { NativeSelect } from "@mantine/core";
 import { type ReactNode, useId } from "react";
 import { useTranslation } from "react-i18next";
 import { usePolicy, useSession, useSetPolicy } from "../api/queries";
-import type { NodeState } from "../api/types";
+import type { NodeState, PolicyInfo } from "../api/types";
 import { useLanguage } from "../i18n";
+import type { en } from "../i18n/en";
 import { useLive } from "../live/context";
 import { duration, number, sentence } from "../ui/format";
 import { useProblemWords } from "../ui/problem";
@@ -24,7 +25,7 @@ function Figure(props: { label: string; value: ReactNode; note?: ReactNode; test
 }
 
 function PolicySelect() {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const [language] = useLanguage();
   const words = useProblemWords();
   const id = useId();
@@ -37,6 +38,10 @@ function PolicySelect() {
   const available = data?.available ?? [];
   const chosen = available.find((policy) => policy.name === present);
   const text = (value: string | { en: string; es: string }) => (typeof value === "string" ? value : value[language]);
+  const described = (policy: PolicyInfo) =>
+    i18n.exists(`cluster.policies.${policy.name}`)
+      ? t(`cluster.policies.${policy.name as keyof typeof en.cluster.policies}`)
+      : sentence(text(policy.description));
   const names =
     available.some((policy) => policy.name === present) || present === ""
       ? available
@@ -57,7 +62,7 @@ function PolicySelect() {
         onChange={(event) => change.mutate(event.target.value)}
       />
       {change.error === null ? (
-        <span className={classes.note}>{chosen ? sentence(text(chosen.description)) : t("cluster.policyHint")}</span>
+        <span className={classes.note}>{chosen ? described(chosen) : t("cluster.policyHint")}</span>
       ) : (
         <span className={classes.failed} role="alert">
           {t("cluster.policyFailed")}: {words(change.error).detail || words(change.error).title}

@@ -189,6 +189,16 @@ export const en = {
     policy: "Policy",
     policyHint: "Decides which node gets the next photo",
     policyFailed: "The policy was not changed",
+    policies: {
+      "least-cpu": "Least predicted CPU: other programs' load and our own work in flight",
+      predictive: "Earliest expected finish, from learned costs; batches run the longest photo first",
+      weighted: "Least index of CPU, memory, network and disk, by weights that you set",
+      "raw-cpu": "Lowest measured CPU, the original report's rule; kept to compare with",
+      "least-connections": "Fewest messages in flight per core",
+      "power-of-two": "The better of two nodes drawn by chance",
+      "round-robin": "Each node in turn",
+      adaptive: "Compares the policies on the last minutes and follows the best one",
+    },
     state: {
       live: "Live",
       stale: "Stale",
@@ -250,6 +260,8 @@ export const en = {
       },
       policy: "Policy is now {{policy}}",
       policyFrom: "Policy is now {{policy}}, was {{before}}",
+      weights: "The weights of the policy {{policy}} were changed",
+      follows: "{{policy}} now follows {{follows}}",
     },
   },
   problem: {

@@ -191,6 +191,16 @@ export const es: Translation = {
     policy: "Política",
     policyHint: "Decide qué nodo recibe la próxima foto",
     policyFailed: "La política no se cambió",
+    policies: {
+      "least-cpu": "Menor CPU prevista: la carga de otros programas y el trabajo nuestro en curso",
+      predictive: "El que antes terminaría, según costes aprendidos; en los lotes, primero la foto más larga",
+      weighted: "Menor índice de CPU, memoria, red y disco, con los pesos que tú pongas",
+      "raw-cpu": "Menor CPU medida, la regla del informe original; se conserva para comparar",
+      "least-connections": "Menos mensajes en curso por núcleo",
+      "power-of-two": "El mejor de dos nodos elegidos al azar",
+      "round-robin": "Cada nodo por turno",
+      adaptive: "Compara las políticas con los últimos minutos y sigue la mejor",
+    },
     state: {
       live: "Activo",
       stale: "Sin noticias",
@@ -252,6 +262,8 @@ export const es: Translation = {
       },
       policy: "La política es ahora {{policy}}",
       policyFrom: "La política es ahora {{policy}}; era {{before}}",
+      weights: "Los pesos de la política {{policy}} cambiaron",
+      follows: "{{policy}} sigue ahora a {{follows}}",
     },
   },
   problem: {
