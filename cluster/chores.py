@@ -11,11 +11,14 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+from cluster import trace
+from cluster.adaptive import Evaluations
 from cluster.dispatch import dispatch, publish_again
 from cluster.errors import ClusterUnavailable
 from cluster.learning import learn_from_trace
 from cluster.scheduling import has_room
 from cluster.scheduling.rebalancing import moves
+from cluster.placement import policy_of
 
 if TYPE_CHECKING:
     from cluster.nodes import Snapshot
@@ -51,12 +54,14 @@ class Contact:
 
 
 _contact = Contact()
+_evaluations = Evaluations()
 
 
 def tend(cluster: Cluster) -> None:
     try:
         if not cluster.lead(f"{socket.gethostname()}:{os.getpid()}", LEADER_MS):
             _contact.tick(time.monotonic())
+            _evaluations.stop()
             return
         if _contact.tick(time.monotonic()) >= CONTACT:
             rescue(cluster)
@@ -68,6 +73,8 @@ def tend(cluster: Cluster) -> None:
                 publish_again(cluster, row.id, lease, attempts)
         dispatch(cluster)
         learn_from_trace(cluster.redis)
+        trace.record_nodes(cluster, snapshot)
+        _evaluations.tick(cluster.settings, policy_of(snapshot), time.monotonic())
     except ClusterUnavailable:
         _contact.broken()
         raise
