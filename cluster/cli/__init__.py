@@ -16,6 +16,8 @@ COMMANDS = {
     "job": "Show one job: its timeline and why it ran where it ran.",
     "nodes": "Show the nodes.",
     "simulate": "Try the policies on a simulated cluster.",
+    "policy": "Show or switch the scheduling policy.",
+    "replay": "Show what another policy would have done with the last hour.",
 }
 
 
