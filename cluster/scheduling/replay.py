@@ -26,7 +26,7 @@ to be dead."""
 
 LEAST_SECONDS = 1e-4
 
-SAMPLES = 60_000
+SAMPLES = 20_000
 """About so many samples may be simulated; a long recording of many nodes has them less often, which changes no figure
 by more than 1 % (docs/scheduling.md)."""
 SLOWEST_SAMPLING = 5.0
