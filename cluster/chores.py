@@ -16,9 +16,9 @@ from cluster.adaptive import Evaluations
 from cluster.dispatch import dispatch, publish_again
 from cluster.errors import ClusterUnavailable
 from cluster.learning import learn_from_trace
+from cluster.placement import policy_of
 from cluster.scheduling import has_room
 from cluster.scheduling.rebalancing import moves
-from cluster.placement import policy_of
 
 if TYPE_CHECKING:
     from cluster.nodes import Snapshot

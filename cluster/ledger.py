@@ -22,6 +22,7 @@ from cluster.errors import BacklogFull, Conflict, NotFound
 from cluster.scheduling import Job
 from cluster.scheduling.rebalancing import Message
 
+UNITS = 1e5  # of predicted work in a second, as lua/common.lua counts it
 CLASSES_PER_LANE = 20
 WIDTH = 10**14  # of a class of ranks, as in lua/common.lua: 40 of them are still exact in a double
 
@@ -89,12 +90,22 @@ def class_of(interactive: bool, priority: int) -> int:
     return lane * CLASSES_PER_LANE + (9 - priority)
 
 
-JOB_FIELDS = ("cost", "peak", "avoid", "batch", "alone", "rank")
+def _places(costs: Sequence[float], longest_first: bool) -> tuple[list[int], int]:
+    """How far behind the first each job of a submission stands, in units of work, and where the last one ends."""
+    order = sorted(range(len(costs)), key=lambda at: -costs[at]) if longest_first else range(len(costs))
+    places, end = [0] * len(costs), 0
+    for at in order:
+        places[at] = end
+        end += max(1, int(costs[at] * UNITS + 0.5))
+    return places, end
+
+
+JOB_FIELDS = ("cost", "peak", "avoid", "batch", "alone", "rank", "created_at")
 
 
 def waiting_job(job_id: str, row: Sequence[str | None]) -> Job:
     """A job of the backlog as the policies see it, from its JOB_FIELDS."""
-    cost, peak, avoid, batch, alone, rank = row
+    cost, peak, avoid, batch, alone, rank, created = row
     return Job(
         job_id,
         float(cost or 0),
@@ -102,6 +113,7 @@ def waiting_job(job_id: str, row: Sequence[str | None]) -> Job:
         avoid or "",
         batch or "",
         int(float(rank or 0)) // WIDTH,
+        float(created or "inf"),
         alone == "1",
     )
 
@@ -164,11 +176,13 @@ class Ledger:
         submitter: str,
         max_backlog: int,
         batch: str | None = None,
+        longest_first: bool = False,
     ) -> tuple[str, list[str]]:
         """Records the jobs as `queued` and puts them into the backlog; returns (batch id, job ids).
 
-        With `batch`, appends to that batch. Raises BacklogFull (nothing of that slice recorded), NotFound or
-        Conflict where the batch is unknown or has another pipeline or output.
+        They stand there in their order, or `longest_first`. With `batch`, appends to that batch. Raises BacklogFull
+        (nothing of that slice recorded), NotFound or Conflict where the batch is unknown or has another pipeline or
+        output.
         """
         output = {
             "pipeline": json.dumps(pipeline),
@@ -182,14 +196,19 @@ class Ledger:
         batch_id = batch or new_id("b")
         waiting_class = class_of(interactive=len(jobs) == 1 and batch is None, priority=priority)
         ids = [new_id("j") for _ in jobs]
+        places, end = _places([job.cost for job in jobs], longest_first)
+        first_tag: str | None = None
         for start in range(0, len(jobs), 200):  # a slice is a few milliseconds of the server's time
             slice_ids = ids[start : start + 200]
             given = {
                 "batch": {"id": batch_id, "fields": output},
                 "class": waiting_class,
+                "start": first_tag,
+                "end": end,
                 "jobs": [
                     {
                         "id": job_id,
+                        "place": place,
                         "fields": {
                             **output,
                             "name": job.name,
@@ -200,12 +219,13 @@ class Ledger:
                             "mp": f"{job.megapixels:.4f}",
                         },
                     }
-                    for job_id, job in zip(slice_ids, jobs[start:], strict=False)
+                    for job_id, job, place in zip(slice_ids, jobs[start:], places[start:], strict=False)
                 ],
             }
             # The first slice asks for room for all, so that a refusal means that nothing was recorded.
             room = max_backlog - (len(jobs) - start - len(slice_ids))
-            if self._scripts.run("submit", room, json.dumps(given)) == "FULL":
+            first_tag = self._scripts.run("submit", room, json.dumps(given))
+            if first_tag == "FULL":
                 raise BacklogFull(
                     f"the cluster already has as many waiting images as it may ({max_backlog}); try again later"
                 )

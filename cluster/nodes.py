@@ -13,7 +13,7 @@ import redis
 from cluster import keys
 from cluster.connection import Scripts, reported
 from cluster.errors import Conflict, UnknownNode
-from cluster.ledger import waiting_job
+from cluster.ledger import UNITS, waiting_job
 from cluster.scheduling import Job, Node, State, Weights
 from cluster.scheduling.state import DEFAULT_WEIGHTS
 
@@ -21,7 +21,6 @@ STALE = 3.0  # seconds, or as many sampling intervals if that is longer
 OFFLINE = 5.0
 ALIVE_MS = 3000
 FAREWELL = 60  # seconds
-UNITS = 1e5  # of predicted work in a second, as lua/common.lua counts it
 MODES = ("active", "paused", "draining")
 
 POLICY_FIELDS = (

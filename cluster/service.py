@@ -21,6 +21,7 @@ from cluster.ledger import Ledger, NewJob
 from cluster.nodes import MODES, Nodes, Snapshot
 from cluster.placement import Placer
 from cluster.scheduling import DEFAULT_POLICY, FIXED, HOLD, POLICIES, Job, Weights
+from cluster.scheduling.policies import rule_of
 from cluster.settings import Settings
 from cluster.storage import FolderStore, Store, WebStore, nothing_to_check
 
@@ -176,7 +177,8 @@ class Cluster:
         NotFound.
         """
         # A stale node may only be late: its jobs wait for it, or for another.
-        if not any(node.state in ("live", "stale") and node.cores for node in self.registry.snapshot().state.nodes):
+        snapshot = self.registry.snapshot()
+        if not any(node.state in ("live", "stale") and node.cores for node in snapshot.state.nodes):
             raise NoLiveNode("no live node: start one with `cumulo worker`, or resume a paused one")
         jobs = [self._new_job(upload, pipeline, format) for upload in uploads]
         batch_id, ids = self.ledger.submit(
@@ -188,6 +190,7 @@ class Cluster:
             submitter=submitter,
             max_backlog=self.settings.max_backlog,
             batch=batch,
+            longest_first=rule_of(placement.policy_of(snapshot), snapshot.state).longest_first,
         )
         dispatch(self)
         return batch_id, ids

@@ -179,8 +179,9 @@ def draw(outcomes: Sequence[Outcome], path: Path) -> None:
     for outcome in outcomes:
         response = np.sort(outcome.response)
         longer = 1.0 - np.arange(len(response)) / len(response)
-        style = {"color": "black", "linestyle": "--"} if outcome.policy == IDEAL else {}
-        axes.plot(response, longer, label=outcome.policy, **style)
+        [line] = axes.plot(response, longer, label=outcome.policy)
+        if outcome.policy == IDEAL:
+            line.set(color="black", linestyle="--")
     axes.set(xscale="log", yscale="log", xlabel="response time in seconds", ylabel="share of jobs that took longer")
     axes.set_ylim(bottom=1e-3)
     axes.grid(alpha=0.3)

@@ -1,6 +1,6 @@
 -- ARGV: 'workers:active' or 'workers:known', fields to read... Returns {now, backlog, policy, bindings, weights JSON,
 -- policy that adaptive follows, head of the backlog, nodes, whether each one's image worker lives, active nodes}; the head is
--- {} or {id, cost, peak, avoid, batch, alone, rank}, a node is {name, waiting, running, field values...}.
+-- {} or {id, cost, peak, avoid, batch, alone, rank, created_at}, a node is {name, waiting, running, field values...}.
 local fields = {unpack(ARGV, 2)}
 local names = redis.call('SMEMBERS', ARGV[1])
 local nodes, signs = {}, {}
@@ -15,8 +15,8 @@ for i, node in ipairs(names) do
 end
 local head = redis.call('ZRANGE', 'backlog', 0, 0)
 if head[1] then
-  local job = redis.call('HMGET', 'job:' .. head[1], 'cost', 'peak', 'avoid', 'batch', 'alone', 'rank')
-  for i = 1, 6 do head[i + 1] = job[i] end
+  local job = redis.call('HMGET', 'job:' .. head[1], 'cost', 'peak', 'avoid', 'batch', 'alone', 'rank', 'created_at')
+  for i = 1, 7 do head[i + 1] = job[i] end
 end
 return {stamp, redis.call('ZCARD', 'backlog'), redis.call('GET', 'policy') or '', redis.call('GET', 'bindings') or '0',
   redis.call('GET', 'policy:weights') or '', redis.call('GET', 'policy:adapted') or '', head, nodes,

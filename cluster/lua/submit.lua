@@ -1,5 +1,6 @@
--- ARGV: limit of the backlog, JSON {batch={id,fields}, class, jobs=[{id,fields}]}. Appends where the batch
--- exists.
+-- ARGV: limit of the backlog, JSON {batch={id,fields}, class, start, end, jobs=[{id,place,fields}]}. Appends where the batch
+-- exists. `place` is how far behind the first job of the same submission a job stands, `end` where the last one ends, in units
+-- of work; `start` is what the first slice of the submission answered. Returns 'FULL', or the tag of the first place.
 --
 -- Within a class (lane and priority) a job's place is a start tag of start-time fair queueing (Goyal, Vin and Cheng, 1996):
 -- each batch's jobs follow each other at the distance of their predicted work, and a batch that comes later begins where
@@ -19,13 +20,13 @@ if redis.call('EXISTS', key) == 0 then
   for name, value in pairs(given.batch.fields) do redis.call('HSET', key, name, value) end
 end
 if redis.call('EXISTS', 'backlog') == 0 then redis.call('DEL', 'backlog:clock') end
-local tag = math.max(tonumber(redis.call('HGET', 'backlog:clock', given.class) or '0'),
+local start = tonumber(given.start) or math.max(
+  tonumber(redis.call('HGET', 'backlog:clock', given.class) or '0'),
   tonumber(redis.call('HGET', 'backlog:shares', batch) or '0'))
 for _, job in ipairs(fresh) do
   local seq = redis.call('INCR', 'jobs:sequence')
   local record = 'job:' .. job.id
-  local rank = string.format('%.0f', given.class * WIDTH + math.min(tag, WIDTH - 1))
-  tag = tag + units(job.fields.cost)
+  local rank = string.format('%.0f', given.class * WIDTH + math.min(start + job.place, WIDTH - 1))
   local fields = {'id', job.id, 'batch', batch, 'state', 'queued', 'attempt', 0, 'lost', 0, 'node', '', 'lease', '',
     'created_at', stamp, 'seq', seq, 'rank', rank}
   for name, value in pairs(job.fields) do
@@ -44,5 +45,5 @@ for _, job in ipairs(fresh) do
   emit('type', 'job', 'job', job.id, 'batch', batch, 'state', 'queued', 'node', '', 'attempt', 0,
     'name', job.fields.name)
 end
-if #fresh > 0 then redis.call('HSET', 'backlog:shares', batch, string.format('%.0f', tag)) end
-return 'OK'
+if #fresh > 0 then redis.call('HSET', 'backlog:shares', batch, string.format('%.0f', start + given['end'])) end
+return string.format('%.0f', start)

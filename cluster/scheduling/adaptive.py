@@ -47,7 +47,7 @@ class History:
             if not all(math.isfinite(time) and time >= 0.0 for time in times):
                 return cls()
             return cls(times[0], tuple(str(name) for name in found["better"]), times[1])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, RecursionError, TypeError, ValueError):
             return cls()
 
 

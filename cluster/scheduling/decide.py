@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cluster.scheduling.decision import HOLD, Candidate, Decision
-from cluster.scheduling.formulas import BUSY, FAULT_SECONDS, FAULTS, MEMORY_MARGIN, SCALAR, foreign_load
+from cluster.scheduling.formulas import BUSY, BUSY_SECONDS, FAULT_SECONDS, FAULTS, MEMORY_MARGIN, SCALAR, foreign_load
 from cluster.scheduling.policies import Policy, rule_of
 from cluster.scheduling.state import Job, Node, State, has_room, slots_of
 
@@ -32,7 +32,7 @@ def reluctance(node: Node, job: Job, now: float) -> str | None:
         return "lost this job before"
     if node.memory_free < job.peak_bytes * MEMORY_MARGIN:
         return "too little free memory"
-    if foreign_load(node) > BUSY * node.cores:
+    if foreign_load(node) > BUSY * node.cores and now - job.created < BUSY_SECONDS:
         return "busy with other programs"
     if node.failures >= FAULTS and now - node.failed_at < FAULT_SECONDS:
         return f"its last {node.failures} jobs failed"
@@ -50,7 +50,7 @@ def decide(
 
     A node that other programs keep busy, that is short of memory, that fails its jobs or that lost this one before,
     gets it only if no other live node could take it, even one that is full at this moment: the job then waits for
-    that one.
+    that one. After BUSY_SECONDS of waiting, busy nodes count like any other.
     """
     rule = rule_of(policy, state)
     ranked = _rank_few if len(state.nodes) <= FEW else _rank_many
@@ -58,7 +58,7 @@ def decide(
     best = ranking.best
     shown = _candidates(rule, state, job, now, ranking) if explain else ()
     if best is None:
-        return Decision(HOLD, None, _why_held(rule, state, ranking, shown), policy, shown)
+        return Decision(HOLD, None, _why_held(state, shown), policy, shown)
     node = state.nodes[best]
     score = _score(rule, state, job, best)
     why = _why_chosen(rule, node, score, shown) if explain else rule.name
@@ -71,14 +71,13 @@ def score_of(policy: str, state: State, job: Job, node: str) -> float:
 
 
 class _Ranking:
-    """`best` is the chosen node's number, None for none; `awaited` a full one that is worth waiting for; `first` the
-    numbers of those to show, best first; `spare` says that nodes with a reluctance are left out."""
+    """`best` is the chosen node's number, None for none; `first` the numbers of those to show, best first; `spare`
+    says that nodes with a reluctance are left out."""
 
-    __slots__ = ("awaited", "best", "first", "spare")
+    __slots__ = ("best", "first", "spare")
 
-    def __init__(self, best: int | None, awaited: int | None, first: Sequence[int], spare: bool) -> None:
+    def __init__(self, best: int | None, first: Sequence[int], spare: bool) -> None:
         self.best = best
-        self.awaited = awaited
         self.first = first
         self.spare = spare
 
@@ -86,7 +85,6 @@ class _Ranking:
 def _rank_few(rule: Policy, state: State, job: Job, now: float, u: float, need_room: bool) -> _Ranking:
     nodes = state.nodes
     count = len(nodes)
-    rank = rule.rank or rule.score
     able = [node.state == "live" and node.cores > 0 for node in nodes]
     willing = [able[at] and reluctance(node, job, now) is None for at, node in enumerate(nodes)]
     spare = any(willing)
@@ -96,15 +94,12 @@ def _rank_few(rule: Policy, state: State, job: Job, now: float, u: float, need_r
         numbers = [at for at in range(count) if free[at]]
         drawn = rule.narrow(numbers, [nodes[at].cores for at in numbers], u)
         free = [at in drawn for at in range(count)]
-    keys = [rank(node, float(at), state, job, SCALAR) if node.cores > 0 else NEVER for at, node in enumerate(nodes)]
+    keys = [
+        rule.score(node, float(at), state, job, SCALAR) if node.cores > 0 else NEVER for at, node in enumerate(nodes)
+    ]
     order = sorted(range(count), key=lambda at: (not free[at], keys[at], (at + u * count) % count))
     best = order[0] if order and free[order[0]] else None
-    awaited = None
-    if rule.patient and need_room and best is not None:
-        sooner = min((at for at in range(count) if fit[at]), key=lambda at: (keys[at], at))
-        if keys[sooner] < keys[best]:
-            best, awaited = None, sooner
-    return _Ranking(best, awaited, order[:SHOWN], spare)
+    return _Ranking(best, order[:SHOWN], spare)
 
 
 def _rank_many(rule: Policy, state: State, job: Job, now: float, u: float, need_room: bool) -> _Ranking:
@@ -114,16 +109,16 @@ def _rank_many(rule: Policy, state: State, job: Job, now: float, u: float, need_
     count = len(state.nodes)
     with np.errstate(divide="ignore", invalid="ignore"):
         able = columns.live & (columns.cores > 0)
-        wary = (columns.memory_free < job.peak_bytes * MEMORY_MARGIN) | (
-            foreign_load(columns, np) > BUSY * columns.cores
-        )
+        wary = columns.memory_free < job.peak_bytes * MEMORY_MARGIN
+        if now - job.created < BUSY_SECONDS:
+            wary |= foreign_load(columns, np) > BUSY * columns.cores
         wary |= (columns.failures >= FAULTS) & (now - columns.failed_at < FAULT_SECONDS)
         if job.avoid in state.position:
             wary[state.position[job.avoid]] = True
         willing = able & ~wary
         spare = bool(willing.any())
         fit = willing if spare else able
-        keys = (rule.rank or rule.score)(columns, columns.number, state, job, np)
+        keys = rule.score(columns, columns.number, state, job, np)
     keys = np.where(columns.cores > 0, keys, NEVER)
     slots = columns.cores + np.maximum(1.0, 0.25 * columns.cores)
     free = fit & (columns.in_flight < slots) if need_room else fit
@@ -138,12 +133,7 @@ def _rank_many(rule: Policy, state: State, job: Job, now: float, u: float, need_
     if free.any():
         ties = np.flatnonzero(open_keys == lowest)
         best = int(ties[0]) if len(ties) == 1 else int(ties[((ties + u * count) % count).argmin()])
-    awaited = None
-    if rule.patient and need_room and best is not None:
-        sooner = int(np.where(fit, keys, NEVER).argmin())
-        if keys[sooner] < keys[best]:
-            best, awaited = None, sooner
-    # Those that could be chosen first, by their rank; then the others by theirs.
+    # Those that could be chosen first, by their score; then the others by theirs.
     order = np.where(free, keys, keys + 1e12)
     few = min(SHOWN, count)
     first = np.argpartition(order, few - 1)[:few].tolist()
@@ -152,7 +142,7 @@ def _rank_many(rule: Policy, state: State, job: Job, now: float, u: float, need_
         first.remove(best)
     if best is not None:
         first = [best, *first][:SHOWN]
-    return _Ranking(best, awaited, first, spare)
+    return _Ranking(best, first, spare)
 
 
 def _score(rule: Policy, state: State, job: Job, number: int) -> float:
@@ -162,8 +152,6 @@ def _score(rule: Policy, state: State, job: Job, number: int) -> float:
 def _held(state: State, job: Job, now: float, ranking: _Ranking, number: int) -> str | None:
     node = state.nodes[number]
     reason = obstacle(node, job) or (reluctance(node, job, now) if ranking.spare else None)
-    if reason is None and ranking.awaited is not None:
-        return "worth waiting for" if number == ranking.awaited else "later than that"
     if reason is None and ranking.best != number and not has_room(node):
         return "full"
     return reason
@@ -188,11 +176,9 @@ def _candidates(rule: Policy, state: State, job: Job, now: float, ranking: _Rank
     return tuple(found)
 
 
-def _why_held(rule: Policy, state: State, ranking: _Ranking, shown: Sequence[Candidate]) -> str:
+def _why_held(state: State, shown: Sequence[Candidate]) -> str:
     if not state.nodes:
         return "no node is known"
-    if ranking.awaited is not None:
-        return f"{rule.name}: {state.nodes[ranking.awaited].id} is full and would still finish it sooner than any other"
     if not shown:
         return "no node can take it now"
     reasons = ", ".join(f"{candidate.node}: {candidate.held}" for candidate in shown)

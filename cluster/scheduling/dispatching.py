@@ -9,7 +9,7 @@ from cluster.scheduling.decide import decide
 from cluster.scheduling.decision import HOLD
 from cluster.scheduling.events import Bound, Claimed, Done, Ended, Event, Joined, Sampled, Taken, reduce
 from cluster.scheduling.physics import Cluster, Host
-from cluster.scheduling.planning import TRIES, order
+from cluster.scheduling.planning import order, take
 from cluster.scheduling.policies import rule_of
 from cluster.scheduling.state import Job, Node, State, slots_of
 from cluster.scheduling.workload import Scenario
@@ -32,7 +32,6 @@ class Dispatching(Cluster):
         self.policy = policy
         self.state = State(tuple(self._node(host) for host in self.hosts))
         rule = rule_of(policy, self.state)
-        self.tries = TRIES if rule.patient else 1
         self.longest_first = rule.longest_first
         self.backlog: deque[int] = deque()
         self.room = len(self.hosts)  # nodes with room
@@ -44,7 +43,7 @@ class Dispatching(Cluster):
     # -- what happens -----------------------------------------------------------------------------------------------
 
     def arrived(self, jobs: range) -> None:
-        looked_at = len(self.backlog) >= self.tries
+        looked_at = bool(self.backlog)
         if self.longest_first and len(jobs) > 1:
             head = tuple(self._job(job) for job in jobs)
             self.backlog.extend(int(job.id) for job in order(self.policy, State(head=head)))
@@ -61,18 +60,15 @@ class Dispatching(Cluster):
         done = self.predicted[job]
         before = self.state
         self._note(Ended(host.id, done))
-        if self.backlog and self.now < self.lease_ends[job]:
-            # The process about to be free decides as if it were: its message does not count against its node.
-            position = self._wanted_by(host)
-            if position is not None:
-                taken = self.backlog[position]
-                del self.backlog[position]
-                self.state = reduce(before, Done(host.id, done))
-                self._note(Taken(host.id, self.predicted[taken]))
-                self.lease_ends[taken] = self.lease_ends[job]
-                host.free += 1
-                self.take(host, taken)
-                return
+        if self.backlog and self.now < self.lease_ends[job] and self._wanted_by(host):
+            # It decided as one that is about to be free: its message did not count against its node.
+            taken = self.backlog.popleft()
+            self.state = reduce(before, Done(host.id, done))
+            self._note(Taken(host.id, self.predicted[taken]))
+            self.lease_ends[taken] = self.lease_ends[job]
+            host.free += 1
+            self.take(host, taken)
+            return
         self._let_go(host)
         self.next_of(host)
         self._dispatch()
@@ -101,23 +97,20 @@ class Dispatching(Cluster):
 
     # -- decisions --------------------------------------------------------------------------------------------------
 
-    def _wanted_by(self, host: Host) -> int | None:
-        """The place in the backlog of the first job that the policy would give to this node now."""
-        for position in range(min(self.tries, len(self.backlog))):
-            decision = self._decide(self.backlog[position])
-            if decision is not HOLD:
-                return position if decision == host.id else None
-        return None
+    def _wanted_by(self, host: Host) -> bool:
+        """Whether a process of this node should go on with the head of the backlog."""
+        state = replace(self.state, head=(self._job(self.backlog[0]),), backlog=len(self.backlog))
+        carried = self.state.__dict__
+        state.__dict__.update({name: carried[name] for name in ("position", "columns") if name in carried})
+        return take(self.policy, state, host.id, self.now, self.random.random(), explain=False).node == host.id
 
     def _dispatch(self) -> None:
-        position = 0
-        while self.room and position < self.tries and position < len(self.backlog):
-            job = self.backlog[position]
+        while self.room and self.backlog:
+            job = self.backlog[0]
             node = self._decide(job)
             if node is HOLD:
-                position += 1
-                continue
-            del self.backlog[position]
+                break
+            self.backlog.popleft()
             host = self.hosts[self.state.position[node]]
             self.hold(host)
             if host.held >= host.capacity > host.held - 1:
@@ -147,7 +140,8 @@ class Dispatching(Cluster):
         self.state = reduce(self.state, event)
 
     def _job(self, job: int) -> Job:
-        return Job(str(job), self.predicted[job], avoid=self.avoid.get(job, ""), batch="batch")
+        created = self.scenario.load.at[job]
+        return Job(str(job), self.predicted[job], avoid=self.avoid.get(job, ""), batch="batch", created=created)
 
     def _node(self, host: Host) -> Node:
         """With the first sample, which a node sends when it joins."""

@@ -12,7 +12,7 @@ from cluster.scheduling.policies import rule_of
 from cluster.scheduling.state import Job, State, has_room, slots_of
 
 TRIES = 8
-"""Jobs that may wait for a better node before a dispatcher stops looking for one that need not."""
+"""Jobs that no node with room may take (for want of memory, say) before a dispatcher looks no further."""
 
 
 def order(policy: str, state: State) -> list[Job]:
@@ -31,7 +31,7 @@ def order(policy: str, state: State) -> list[Job]:
     return [groups[job.lane, job.batch].pop() for job in state.head]
 
 
-def take(policy: str, state: State, node: str, now: float, u: float) -> Decision:
+def take(policy: str, state: State, node: str, now: float, u: float, *, explain: bool = True) -> Decision:
     """Whether a process of `node` that has just become free should go on with the head of the backlog: then that is the
     node of the decision. In `state` its own message counts no more.
 
@@ -39,11 +39,13 @@ def take(policy: str, state: State, node: str, now: float, u: float) -> Decision
     than any message: then it is enough that nothing speaks against the node itself.
     """
     job = state.head[0] if state.head else Job("")
-    decision = decide(policy, state, job, now, u)
+    decision = decide(policy, state, job, now, u, explain=explain)
     if decision.node in (HOLD, node):
         return decision
-    own = next((other for other in state.nodes if other.id == node), None)
-    if own is None or obstacle(own, job) or reluctance(own, job, now) or not has_room(own):
+    if node not in state.position:
+        return decision
+    own = state.nodes[state.position[node]]
+    if obstacle(own, job) or reluctance(own, job, now) or not has_room(own):
         return decision
     room = sum(
         math.ceil(max(0.0, slots_of(other.cores) - other.in_flight))
@@ -64,7 +66,7 @@ def plan(policy: str, state: State, now: float, u: float = 0.0) -> list[tuple[Jo
         decision = decide(policy, state, job, now, (u + len(bindings) * 0.6180339887) % 1.0, explain=False)
         if decision.node is HOLD:
             waits += 1
-            if waits >= TRIES or not rule_of(policy, state).patient:
+            if waits >= TRIES or not any(map(has_room, state.nodes)):
                 break
             continue
         bindings.append((job, decision))

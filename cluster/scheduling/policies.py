@@ -14,9 +14,6 @@ from cluster.scheduling.state import Job, State
 DEFAULT_POLICY: Final = "least-cpu"
 ADAPTIVE: Final = "adaptive"
 
-IDLE_FIRST = 1e6
-"""Added to the rank of a node that is not idle: far above any score."""
-
 LEAST_SECONDS = 1e-3
 """A job whose cost is not known still finishes sooner on a faster node."""
 
@@ -26,30 +23,22 @@ Formula = Callable[[Any, Any, State, Job, Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`score` is what people see, the lowest wins; `rank`, where it differs, is what is compared.
+    """The lowest `score` wins. `longest_first`: within a batch.
 
-    `patient`: a job waits for a node that is full at the moment if that one would finish it sooner than any with room.
-    `longest_first`: within a batch. `narrow` leaves some of the nodes that could be chosen, given their numbers and
-    cores and a number in [0, 1). `preferred` says why a node won over one with a lower score.
+    `narrow` leaves some of the nodes that could be chosen, given their numbers and cores and a number in [0, 1).
+    `preferred` says why a node won over one with a lower score.
     """
 
     name: str
     description: str
     score: Formula
-    rank: Formula | None = None
     narrow: Callable[[Sequence[int], Sequence[float], float], Sequence[int]] | None = None
-    patient: bool = False
     longest_first: bool = False
     preferred: str = ""
 
 
 def _least_cpu(n: Any, number: Any, state: State, job: Job, ops: Any) -> Any:
     return least_cpu_score(n, ops)
-
-
-def _idle_first(n: Any, number: Any, state: State, job: Job, ops: Any) -> Any:
-    idle = (n.in_flight == 0) & (predicted_load(n, ops) <= 1.0)
-    return least_cpu_score(n, ops) + ops.where(idle, 0.0, IDLE_FIRST)
 
 
 def _raw_cpu(n: Any, number: Any, state: State, job: Job, ops: Any) -> Any:
@@ -97,8 +86,6 @@ POLICIES: Final[dict[str, Policy]] = {
             "least-cpu",
             "least predicted CPU: other programs' load from the last sample plus our own work in flight",
             _least_cpu,
-            rank=_idle_first,
-            preferred="it is idle",
         ),
         Policy(
             "predictive",

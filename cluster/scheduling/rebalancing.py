@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from cluster.scheduling.decide import obstacle, reluctance
 from cluster.scheduling.events import Bound, reduce
-from cluster.scheduling.formulas import finish
+from cluster.scheduling.formulas import wait_and_run
 from cluster.scheduling.policies import LEAST_SECONDS
 from cluster.scheduling.state import Job, Node, State, has_room
 
@@ -64,7 +64,7 @@ def moves(state: State, waiting: Sequence[Message], now: float) -> list[Move]:
 
 
 def _expected(node: Node, message: Message) -> float:
-    return float(finish(node, max(message.seconds, LEAST_SECONDS)))
+    return float(sum(wait_and_run(node, max(message.seconds, LEAST_SECONDS))))
 
 
 def _can_take(node: Node, message: Message, now: float) -> bool:

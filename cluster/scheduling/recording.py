@@ -63,7 +63,7 @@ def recording_of(entries: Iterable[tuple[float, Mapping[str, str]]], since: floa
                     jobs.append(job)
             elif fields.get("kind") == "nodes" and 0.0 <= at < EPOCH_END:
                 nodes.append((at, _nodes(fields["nodes"])))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, RecursionError, TypeError, ValueError):
             continue
     jobs.sort(key=lambda job: (job.created, job.id))
     nodes.sort(key=lambda entry: entry[0])

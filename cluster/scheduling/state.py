@@ -51,6 +51,7 @@ class Job:
     avoid: str = ""  # node that lost it before
     batch: str = ""
     lane: int = 0  # jobs of a lower lane go first
+    created: float = float("inf")  # epoch seconds; infinity: it has not waited yet
     alone: bool = False  # it shared a process that died, so it travels by itself
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 from cluster.scheduling import Node
 from cluster.scheduling.recording import Recording, nodes_entry, recording_of
 from cluster.scheduling.simulator import simulate
-from cluster.scheduling.workload import Load, Machine, Scenario, foreign_at
+from cluster.scheduling.workload import Load, Machine, Scenario
 
 Entry = tuple[float, Mapping[str, str]]
 EPOCH = 1.7e9
@@ -23,6 +25,11 @@ def job_entry(
 
 def node_entry(at: float, *nodes: Node) -> Entry:
     return at, {"kind": "nodes", "nodes": nodes_entry(nodes)}
+
+
+def foreign_at(machine: Machine, now: float) -> float:
+    """The load of other programs at that second, of the first period."""
+    return machine.foreign[bisect_right(machine.foreign, (now, math.inf)) - 1][1]
 
 
 def seen(machine: Machine, number: int, now: float) -> Node:

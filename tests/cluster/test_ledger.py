@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import redis
@@ -58,6 +59,17 @@ def test_jobs_of_a_batch_wait_in_their_order_of_arrival(ledger: Ledger) -> None:
     batch, first = submit_batch(ledger, 250)
     more = submit(ledger, 3, batch=batch)
     assert waiting(ledger) == [*first, *more]
+
+
+def test_a_submission_may_stand_longest_first(ledger: Ledger) -> None:
+    """All of it, not only what fits into one slice; it is still the submission's own order that people see."""
+    costs = [0.01 + (number * 37 % 450) / 100 for number in range(450)]
+    jobs = [replace(job, cost=cost) for job, cost in zip(new_jobs(450), costs, strict=True)]
+    options = {"pipeline": SEPIA, "format": None, "quality": None, "priority": 0, "submitter": "", "max_backlog": 900}
+    batch, ids = ledger.submit(jobs, longest_first=True, **options)
+    by_cost = sorted(range(450), key=lambda at: -costs[at])
+    assert waiting(ledger) == [ids[at] for at in by_cost]
+    assert ledger.batch_ids(batch) == ids
 
 
 def test_single_images_wait_in_their_order_of_arrival(ledger: Ledger) -> None:
