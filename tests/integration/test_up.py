@@ -10,7 +10,14 @@ from pathlib import Path
 
 import httpx
 
-from tests.integration.clusters import Up, cumulo
+from tests.integration.clusters import Up, cumulo, wait_until
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(address).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def test_it_answers(cluster: Up) -> None:
@@ -66,6 +73,7 @@ def test_a_busy_port_means_the_next_free_one_and_secrets_can_be_set(tmp_path: Pa
             assert up.token == "our-own-token"
             assert up.http.get("/api/v1/nodes").status_code == 200
             flower = up.known["flower_url"]
+            wait_until(lambda: answers(f"{flower}/healthcheck"), "Flower to answer")
             answers = [
                 httpx.get(f"{flower}/", auth=("cumulo", word)).status_code for word in ("other", "our-own-password")
             ]
