@@ -32,7 +32,8 @@ def reluctance(node: Node, job: Job, now: float) -> str | None:
         return "lost this job before"
     if node.memory_free < job.peak_bytes * MEMORY_MARGIN:
         return "too little free memory"
-    if foreign_load(node) > BUSY * node.cores and now - job.created < BUSY_SECONDS:
+    # Below BUSY in all, other programs alone cannot be above it: most nodes need no closer look.
+    if node.cpu > BUSY and now - job.created < BUSY_SECONDS and foreign_load(node) > BUSY * node.cores:
         return "busy with other programs"
     if node.failures >= FAULTS and now - node.failed_at < FAULT_SECONDS:
         return f"its last {node.failures} jobs failed"
@@ -56,29 +57,30 @@ def decide(
     ranked = _rank_few if len(state.nodes) <= FEW else _rank_many
     ranking = ranked(rule, state, job, now, u, need_room)
     best = ranking.best
-    shown = _candidates(rule, state, job, now, ranking) if explain else ()
+    shown = _candidates(state, job, now, ranking) if explain else ()
     if best is None:
         return Decision(HOLD, None, _why_held(state, shown), policy, shown)
-    node = state.nodes[best]
-    score = _score(rule, state, job, best)
+    node, score = state.nodes[best], ranking.scores[0]
     why = _why_chosen(rule, node, score, shown) if explain else rule.name
     return Decision(node.id, score, why, policy, shown)
 
 
 def score_of(policy: str, state: State, job: Job, node: str) -> float:
     """The node's score under the policy, whoever is chosen."""
-    return _score(rule_of(policy, state), state, job, state.position[node])
+    number = state.position[node]
+    return float(rule_of(policy, state).score(state.nodes[number], float(number), state, job, SCALAR))
 
 
 class _Ranking:
-    """`best` is the chosen node's number, None for none; `first` the numbers of those to show, best first; `spare`
-    says that nodes with a reluctance are left out."""
+    """`best` is the chosen node's number, None for none; `first` the numbers of those to show, best first, and `scores`
+    theirs; `spare` says that nodes with a reluctance are left out."""
 
-    __slots__ = ("best", "first", "spare")
+    __slots__ = ("best", "first", "scores", "spare")
 
-    def __init__(self, best: int | None, first: Sequence[int], spare: bool) -> None:
+    def __init__(self, best: int | None, first: Sequence[int], scores: Sequence[float], spare: bool) -> None:
         self.best = best
         self.first = first
+        self.scores = scores
         self.spare = spare
 
 
@@ -99,7 +101,8 @@ def _rank_few(rule: Policy, state: State, job: Job, now: float, u: float, need_r
     ]
     order = sorted(range(count), key=lambda at: (not free[at], keys[at], (at + u * count) % count))
     best = order[0] if order and free[order[0]] else None
-    return _Ranking(best, order[:SHOWN], spare)
+    first = order[:SHOWN]
+    return _Ranking(best, first, [float(keys[at]) for at in first], spare)
 
 
 def _rank_many(rule: Policy, state: State, job: Job, now: float, u: float, need_room: bool) -> _Ranking:
@@ -142,11 +145,7 @@ def _rank_many(rule: Policy, state: State, job: Job, now: float, u: float, need_
         first.remove(best)
     if best is not None:
         first = [best, *first][:SHOWN]
-    return _Ranking(best, first, spare)
-
-
-def _score(rule: Policy, state: State, job: Job, number: int) -> float:
-    return float(rule.score(state.nodes[number], float(number), state, job, SCALAR))
+    return _Ranking(best, first, keys[first].tolist(), spare)
 
 
 def _held(state: State, job: Job, now: float, ranking: _Ranking, number: int) -> str | None:
@@ -157,14 +156,14 @@ def _held(state: State, job: Job, now: float, ranking: _Ranking, number: int) ->
     return reason
 
 
-def _candidates(rule: Policy, state: State, job: Job, now: float, ranking: _Ranking) -> tuple[Candidate, ...]:
+def _candidates(state: State, job: Job, now: float, ranking: _Ranking) -> tuple[Candidate, ...]:
     found = []
-    for number in ranking.first:
+    for number, score in zip(ranking.first, ranking.scores, strict=True):
         node = state.nodes[number]
         found.append(
             Candidate(
                 node.id,
-                _score(rule, state, job, number) if node.cores > 0 else None,
+                score if node.cores > 0 else None,
                 _held(state, job, now, ranking, number),
                 max(0.0, now - node.sampled_at),
                 node.in_flight,
