@@ -18,10 +18,9 @@ from cluster.errors import ClusterUnavailable
 from cluster.learning import learn_from_trace
 from cluster.placement import policy_of
 from cluster.scheduling import has_room
-from cluster.scheduling.rebalancing import moves
+from cluster.scheduling.rebalancing import PATIENCE, moves
 
 if TYPE_CHECKING:
-    from cluster.nodes import Snapshot
     from cluster.service import Cluster
 
 logger = logging.getLogger(__name__)
@@ -58,37 +57,53 @@ _evaluations = Evaluations()
 
 
 def tend(cluster: Cluster) -> None:
+    """Raises ClusterUnavailable. Whatever else goes wrong in one chore is logged, and the others are done."""
     try:
         if not cluster.lead(f"{socket.gethostname()}:{os.getpid()}", LEADER_MS):
             _contact.tick(time.monotonic())
             _evaluations.stop()
             return
-        if _contact.tick(time.monotonic()) >= CONTACT:
-            rescue(cluster)
-        snapshot = cluster.registry.snapshot()
-        rebalance(cluster, snapshot)
-        for row in snapshot.rows:
-            for lease, attempts in cluster.ledger.overdue(row.id, UNCLAIMED):
-                logger.warning("lease %s on %s was never claimed; sent again", lease, row.id)
-                publish_again(cluster, row.id, lease, attempts)
-        dispatch(cluster)
-        learn_from_trace(cluster.redis)
-        trace.record_nodes(cluster, snapshot)
-        _evaluations.tick(cluster.settings, policy_of(snapshot), time.monotonic())
+        judging = _contact.tick(time.monotonic()) >= CONTACT
+        for chore in (rescue,) * judging + (rebalance, publish_overdue, dispatch, learn, watch):
+            try:
+                chore(cluster)
+            except ClusterUnavailable:
+                raise
+            except Exception:
+                logger.exception("the chore %r failed", chore.__name__)
     except ClusterUnavailable:
         _contact.broken()
         raise
 
 
-def rebalance(cluster: Cluster, snapshot: Snapshot) -> None:
+def publish_overdue(cluster: Cluster) -> None:
+    """What was bound and never claimed is sent again: its message seems to be lost."""
+    for node in cluster.registry.snapshot().state.nodes:
+        for lease, attempts in cluster.ledger.overdue(node.id, UNCLAIMED):
+            logger.warning("lease %s on %s was never claimed; sent again", lease, node.id)
+            publish_again(cluster, node.id, lease, attempts)
+
+
+def learn(cluster: Cluster) -> None:
+    learn_from_trace(cluster.redis)
+
+
+def watch(cluster: Cluster) -> None:
+    """Notes how the nodes are, and lets `adaptive` compare the policies."""
+    snapshot = cluster.registry.snapshot()
+    trace.record_nodes(cluster, snapshot)
+    _evaluations.tick(cluster.settings, policy_of(snapshot), time.monotonic())
+
+
+def rebalance(cluster: Cluster) -> None:
     """Work that waits on a node which became slow or busy goes back to the backlog if another one has room for it."""
+    snapshot = cluster.registry.snapshot()
     nodes = snapshot.state.nodes
-    if not any(node.waiting for node in nodes) or not any(has_room(node) and node.cores for node in nodes):
+    holding = [node.id for node in nodes if node.waiting]
+    if not holding or not any(has_room(node) and node.cores and node.state == "live" for node in nodes):
         return
-    waiting = [
-        message for node in nodes if node.waiting for message in cluster.ledger.waiting_messages(node.id, snapshot.now)
-    ]
-    for move in moves(snapshot.state, waiting[:SLICE], snapshot.now):
+    waiting = cluster.ledger.waiting_messages(holding, snapshot.now, PATIENCE, SLICE)
+    for move in moves(policy_of(snapshot), snapshot.state, waiting, snapshot.now):
         if cluster.ledger.return_waiting(move.message.node, move.message.lease, move.why):
             logger.info("lease %s is taken back from %s: %s", move.message.lease, move.message.node, move.why)
 

@@ -10,8 +10,8 @@ from cluster import keys
 from cluster.errors import NoRoom, NothingToSend
 from cluster.message import APPLY_PIPELINE
 from cluster.placement import policy_of
-from cluster.scheduling import Job, has_room, order, plan
-from cluster.scheduling.chunks import chunks, share
+from cluster.scheduling import has_room, order, plan
+from cluster.scheduling.chunks import chunks, share, together
 
 if TYPE_CHECKING:
     from cluster.service import Cluster
@@ -48,15 +48,6 @@ def dispatch(cluster: Cluster) -> int:
         if sent == before:
             break
     return sent
-
-
-def together(bundle: list[Job]) -> Job:
-    """Jobs that travel in one message, as the one that the policies place."""
-    return replace(
-        bundle[0],
-        seconds=sum(job.seconds for job in bundle),
-        peak_bytes=max(job.peak_bytes for job in bundle),
-    )
 
 
 def publish_again(cluster: Cluster, node: str, lease: str, attempts: dict[str, int]) -> None:

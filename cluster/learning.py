@@ -39,7 +39,8 @@ def learn_from_trace(client: redis.Redis) -> int:
         newest_first: list[tuple[str, dict[str, str]]] = client.xrevrange(keys.TRACE, "+", f"({seen}", count=MOST)
         known: set[str] = set(client.smembers(keys.KNOWN))
     entries = newest_first[::-1]
-    after = model.with_calibrated(_calibrated(client, known))
+    calibrated = _calibrated(client, known)
+    after = model.with_calibrated(calibrated)
     learned, before = 0, seen
     until = time.monotonic() + SECONDS
     for start in range(0, len(entries), SLICE):
@@ -54,7 +55,7 @@ def learn_from_trace(client: redis.Redis) -> int:
         with reported():
             pipe = client.pipeline(transaction=False)
             pipe.set(keys.COSTS, json.dumps({"seen": seen, **after.to_json()}))
-            for name in known:  # where the policies read it
+            for name in calibrated:  # where the policies read it
                 pipe.hset(keys.worker(name), "speed", f"{after.speed(name):.4f}")
             pipe.execute()
     return learned

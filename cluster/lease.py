@@ -108,13 +108,18 @@ class Lease:
         ledger = self._cluster.ledger
         counts: dict[str, int] = {}
         orders: Sequence[WorkOrder] = ledger.claim(self._node, self._lease, attempts)
-        claimed = bool(orders)
+        claimed, taken = bool(orders), False
         while orders:
             outcomes = []
             for order in orders:
                 outcome = perform(self._cluster, order)
                 counts[outcome.state] = counts.get(outcome.state, 0) + 1
                 outcomes.append(outcome)
+                if order is orders[0] and len(orders) > 1 and order.id not in attempts and not taken:
+                    # A single image that came along with a batch's message: whoever waits for it has it now.
+                    ledger.commit(self._node, self._lease, outcomes)
+                    outcomes = []
+            taken = True
             orders = ledger.commit(
                 self._node,
                 self._lease,

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import redis
@@ -20,6 +21,7 @@ from cluster import keys
 from cluster.connection import Scripts, reported
 from cluster.errors import BacklogFull, Conflict, NotFound
 from cluster.scheduling import Job
+from cluster.scheduling.chunks import together
 from cluster.scheduling.rebalancing import Message
 
 UNITS = 1e5  # of predicted work in a second, as lua/common.lua counts it
@@ -223,7 +225,7 @@ class Ledger:
                 ],
             }
             # The first slice asks for room for all, so that a refusal means that nothing was recorded.
-            room = max_backlog - (len(jobs) - start - len(slice_ids))
+            room = max_backlog - (len(jobs) - len(slice_ids)) if start == 0 else 10**9
             first_tag = self._scripts.run("submit", room, json.dumps(given))
             if first_tag == "FULL":
                 raise BacklogFull(
@@ -334,25 +336,29 @@ class Ledger:
         """Jobs sent to `node` (or under one lease) and not yet claimed go back to the backlog; running ones go on."""
         return int(self._scripts.run("drain", node, lease, why))
 
-    def waiting_messages(self, node: str, now: float) -> list[Message]:
-        """What waits on the node for a process; `now` is the server's time."""
+    def waiting_messages(self, nodes: Sequence[str], now: float, age: float, most: int) -> list[Message]:
+        """Up to `most` messages that have waited on these nodes for `age` seconds; `now` is the server's time."""
         with reported():
-            leases = self._redis.zrange(keys.waiting(node), 0, -1, withscores=True)
-            found = []
-            for lease, since in leases:
-                jobs = self.waiting_in(lease)
-                seconds, peak = sum(job.seconds for job in jobs), max((job.peak_bytes for job in jobs), default=0.0)
-                found.append(Message(lease, node, seconds, now - since, peak))
-        return found
-
-    def waiting_in(self, lease: str) -> list[Job]:
-        """The jobs of a lease."""
-        with reported():
-            ids = list(self._redis.smembers(keys.lease(lease)))
             pipe = self._redis.pipeline(transaction=False)
-            for job_id in ids:
+            for node in nodes:
+                pipe.zrangebyscore(keys.waiting(node), "-inf", now - age, withscores=True)
+            rows = [
+                (node, lease, since)
+                for node, found in zip(nodes, pipe.execute(), strict=True)
+                for lease, since in found
+            ][:most]
+            for _, lease, _ in rows:
+                pipe.smembers(keys.lease(lease))
+            ids = [sorted(found) for found in pipe.execute()] if rows else []
+            for job_id in chain.from_iterable(ids):
                 pipe.hmget(keys.job(job_id), *JOB_FIELDS)
-            return [waiting_job(job_id, row) for job_id, row in zip(ids, pipe.execute(), strict=True)]
+            jobs = iter(pipe.execute() if ids else ())
+        found = []
+        for (node, lease, since), members in zip(rows, ids, strict=True):
+            carried = [waiting_job(job_id, next(jobs)) for job_id in members]
+            if carried:
+                found.append(Message(lease, node, now - since, together(carried)))
+        return found
 
     def overdue(self, node: str, seconds: float) -> list[tuple[str, dict[str, int]]]:
         """Leases whose message seems to be lost, each with its jobs and attempts, to be published again."""

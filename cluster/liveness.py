@@ -97,7 +97,11 @@ class Liveness:
 
     def _rescue_orphans(self, cluster: Cluster) -> None:
         """The death of a process is reported at once, but the report is lost where Redis was away at that moment."""
-        in_hand = {request.request_dict.get("lease") for request in (*state.active_requests, *state.reserved_requests)}
+        try:
+            requests = (*state.active_requests, *state.reserved_requests)
+        except RuntimeError:
+            return  # in a pool of threads another one changed them meanwhile; the next look is in a second
+        in_hand = {request.request_dict.get("lease") for request in requests}
         missed = {}
         for node in self._nodes:
             for lease in cluster.ledger.running_leases(node):

@@ -31,7 +31,7 @@ for i = 8, #ARGV, 10 do
     redis.call('XADD', 'trace', 'MAXLEN', '~', 20000, '*', 'kind', 'job', 'job', id, 'batch', job[4], 'node', node,
       'state', state, 'features', job[5] or '', 'mp', job[6] or '', 'cost', job[7] or '', 'cpu', ARGV[i + 5],
       'peak', ARGV[i + 6], 'wall', ARGV[i + 4], 'created', job[8], 'started', started, 'finished', stamp,
-      'lane', math.floor((tonumber(job[9]) or 0) / WIDTH))
+      'lane', (parts(job[9] or 0)))
     verdicts[#verdicts + 1] = 'ok'
   elseif job[1] == state and job[2] == attempt then
     verdicts[#verdicts + 1] = 'ok' -- the answer to an earlier call was lost on the way
@@ -44,19 +44,22 @@ end
 -- for the small jobs of a batch that travel with it. Longest first: the first 128 change places within their batch.
 local function front()
   local alone_here = redis.call('SCARD', 'workers:active') < 2
-  if not alone_here and tonumber(redis.call('HGET', worker, 'failures') or '0') >= 3 then return {} end
-  local rows = redis.call('ZRANGE', 'backlog', 0, longest and 127 or most + 7, 'WITHSCORES')
+  local health = redis.call('HMGET', worker, 'failures', 'failed_at')
+  local failing = tonumber(health[1] or '0') >= 3 and now - tonumber(health[2] or '0') < 60
+  if failing and not alone_here then return {} end
+  local rows = redis.call('ZRANGE', 'backlog', 0, longest and 127 or math.min(most + 7, 127), 'WITHSCORES')
   local found, class, batch = {}, nil, nil
   for i = 1, #rows, 2 do
     local id = rows[i]
     local job = redis.call('HMGET', 'job:' .. id, 'cost', 'avoid', 'alone', 'peak', 'batch')
     local fits = (tonumber(job[4]) or 0) * 1.1 <= memory
     if alone_here or (job[2] ~= node and fits) then
-      local its = math.floor(tonumber(rows[i + 1]) / WIDTH)
+      local its = parts(rows[i + 1])
       class, batch = class or its, batch or job[5]
       if its ~= class then break end
       if not longest or job[5] == batch then
-        found[#found + 1] = {id = id, cost = tonumber(job[1]) or 0, alone = job[3] == '1', place = i}
+        found[#found + 1] = {id = id, cost = tonumber(job[1]) or 0, alone = job[3] == '1',
+          rank = rows[i + 1], place = i}
       end
     end
   end
@@ -66,6 +69,22 @@ local function front()
   return found
 end
 
+-- The job takes the first place of those that are left, and the job that stood there takes its: the batch's turn is used
+-- up, whichever of its jobs goes.
+local function change_places(jobs, at)
+  local first = at
+  for i = at + 1, #jobs do
+    if jobs[i].place < jobs[first].place then first = i end
+  end
+  if first == at then return end
+  local one, other = jobs[at], jobs[first]
+  one.rank, other.rank, one.place, other.place = other.rank, one.rank, other.place, one.place
+  for _, job in ipairs({one, other}) do
+    redis.call('HSET', 'job:' .. job.id, 'rank', job.rank)
+    redis.call('ZADD', 'backlog', job.rank, job.id)
+  end
+end
+
 local held = redis.call('ZSCORE', worker .. ':running', lease)
 if held then
   -- Jobs taken by an earlier call whose answer was lost: hand them over again.
@@ -73,9 +92,10 @@ if held then
     if redis.call('HGET', 'job:' .. id, 'state') == 'running' then orders[#orders + 1] = work_order(id) end
   end
   if #orders == 0 and most > 0 and redis.call('HGET', worker, 'mode') == 'active' then
-    local spent = 0
-    for _, job in ipairs(front()) do
+    local spent, jobs = 0, front()
+    for at, job in ipairs(jobs) do
       if #orders > 0 and (spent + job.cost > budget or job.alone) then break end
+      if longest then change_places(jobs, at) end
       bind(job.id, node, lease, placement)
       transition(job.id, 'running', 'taken', '')
       redis.call('HSET', 'job:' .. job.id, 'started_at', stamp)

@@ -12,6 +12,13 @@ end
 
 -- A job's rank in the backlog is its class (lane and priority) times WIDTH, and its tag within that class.
 local WIDTH = 1e14
+local BATCHES = 20 -- the first class of batches; single images are below it
+
+-- Class and tag of a rank.
+local function parts(rank)
+  local class = math.floor(tonumber(rank) / WIDTH)
+  return class, tonumber(rank) - class * WIDTH
+end
 
 -- Predicted seconds as whole units of 10 microseconds, at least one: sums of them stay exact.
 local function units(cost)
@@ -49,24 +56,30 @@ local function unbind(id)
   redis.call('HSET', 'job:' .. id, 'lease', '')
 end
 
--- Back to its old place in the backlog, which is near the front.
+-- Back to the front of its class: its old place, or where the class has got to if that is before it.
 local function requeue(id, word, detail)
   unbind(id)
   transition(id, 'queued', word, detail)
-  redis.call('HSET', 'job:' .. id, 'node', '')
-  redis.call('ZADD', 'backlog', redis.call('HGET', 'job:' .. id, 'rank'), id)
+  local class, tag = parts(redis.call('HGET', 'job:' .. id, 'rank'))
+  local clock = tonumber(redis.call('HGET', 'backlog:clock', class) or '0')
+  local rank = string.format('%.0f', class * WIDTH + math.min(tag, clock))
+  redis.call('HSET', 'job:' .. id, 'node', '', 'rank', rank)
+  redis.call('ZADD', 'backlog', rank, id)
 end
 
 local function bind(id, node, lease, placement)
   local key = 'job:' .. id
   local attempt = redis.call('HINCRBY', key, 'attempt', 1)
-  redis.call('ZREM', 'backlog', id)
   local job = redis.call('HMGET', key, 'rank', 'cost')
-  local class = math.floor(tonumber(job[1]) / WIDTH)
-  local tag = tonumber(job[1]) - class * WIDTH
+  -- The class has got as far as its first job, whichever of them goes now.
+  local class = parts(job[1])
+  local first = redis.call('ZRANGEBYSCORE', 'backlog', string.format('%.0f', class * WIDTH),
+    string.format('(%.0f', (class + 1) * WIDTH), 'WITHSCORES', 'LIMIT', 0, 1)
+  local _, tag = parts(first[2])
   if tag > tonumber(redis.call('HGET', 'backlog:clock', class) or '-1') then
     redis.call('HSET', 'backlog:clock', class, string.format('%.0f', tag))
   end
+  redis.call('ZREM', 'backlog', id)
   redis.call('HSET', key, 'node', node, 'lease', lease, 'assigned_at', stamp, 'placement', placement)
   if redis.call('HSET', 'worker:' .. node .. ':jobs', id, lease) == 1 then
     redis.call('HINCRBY', 'worker:' .. node, 'work', units(job[2]))

@@ -20,9 +20,10 @@ if redis.call('EXISTS', key) == 0 then
   for name, value in pairs(given.batch.fields) do redis.call('HSET', key, name, value) end
 end
 if redis.call('EXISTS', 'backlog') == 0 then redis.call('DEL', 'backlog:clock') end
+local class, share = string.match(redis.call('HGET', 'backlog:shares', batch) or '', '^(%d+):(%d+)$')
 local start = tonumber(given.start) or math.max(
   tonumber(redis.call('HGET', 'backlog:clock', given.class) or '0'),
-  tonumber(redis.call('HGET', 'backlog:shares', batch) or '0'))
+  tonumber(class) == given.class and tonumber(share) or 0)
 for _, job in ipairs(fresh) do
   local seq = redis.call('INCR', 'jobs:sequence')
   local record = 'job:' .. job.id
@@ -45,5 +46,5 @@ for _, job in ipairs(fresh) do
   emit('type', 'job', 'job', job.id, 'batch', batch, 'state', 'queued', 'node', '', 'attempt', 0,
     'name', job.fields.name)
 end
-if #fresh > 0 then redis.call('HSET', 'backlog:shares', batch, string.format('%.0f', start + given['end'])) end
+if #fresh > 0 then redis.call('HSET', 'backlog:shares', batch, string.format('%.0f:%.0f', given.class, start + given['end'])) end
 return string.format('%.0f', start)

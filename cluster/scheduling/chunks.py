@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cluster.scheduling.state import Job
 
@@ -40,3 +41,12 @@ def chunks(jobs: Sequence[Job], most: int, budget: float) -> list[list[Job]]:
             last.append(job)
             spent += job.seconds
     return found
+
+
+def together(jobs: Sequence[Job]) -> Job:
+    """Jobs that travel in one message, as the one that the policies place."""
+    return replace(
+        jobs[0],
+        seconds=sum(job.seconds for job in jobs),
+        peak_bytes=max(job.peak_bytes for job in jobs),
+    )

@@ -123,7 +123,7 @@ def _rank_many(rule: Policy, state: State, job: Job, now: float, u: float, need_
         fit = willing if spare else able
         keys = rule.score(columns, columns.number, state, job, np)
     keys = np.where(columns.cores > 0, keys, NEVER)
-    slots = columns.cores + np.maximum(1.0, 0.25 * columns.cores)
+    slots = slots_of(columns.cores, np)
     free = fit & (columns.in_flight < slots) if need_room else fit
     if rule.narrow is not None and free.any():
         numbers = np.flatnonzero(free)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import replace
 
 from cluster.scheduling.decide import decide, obstacle, reluctance, score_of
 from cluster.scheduling.decision import HOLD, Decision
 from cluster.scheduling.events import Bound, reduce
 from cluster.scheduling.policies import rule_of
 from cluster.scheduling.state import Job, State, has_room, slots_of
-
-TRIES = 8
-"""Jobs that no node with room may take (for want of memory, say) before a dispatcher looks no further."""
 
 
 def order(policy: str, state: State) -> list[Job]:
@@ -27,6 +25,7 @@ def order(policy: str, state: State) -> list[Job]:
     for job in state.head:
         groups[job.lane, job.batch].append(job)
     for group in groups.values():
+        group.reverse()  # of equals the first is to go first, and they go from the end
         group.sort(key=lambda job: job.seconds)
     return [groups[job.lane, job.batch].pop() for job in state.head]
 
@@ -40,11 +39,12 @@ def take(policy: str, state: State, node: str, now: float, u: float, *, explain:
     """
     job = state.head[0] if state.head else Job("")
     decision = decide(policy, state, job, now, u, explain=explain)
-    if decision.node in (HOLD, node):
-        return decision
-    if node not in state.position:
+    if decision.node == node or node not in state.position:
         return decision
     own = state.nodes[state.position[node]]
+    if decision.node is HOLD:
+        # Not for want of room, for this node has some: the head needs more memory, say. What follows it may not.
+        job = replace(job, peak_bytes=0.0, avoid="")
     if obstacle(own, job) or reluctance(own, job, now) or not has_room(own):
         return decision
     room = sum(
@@ -61,12 +61,15 @@ def take(policy: str, state: State, node: str, now: float, u: float, *, explain:
 def plan(policy: str, state: State, now: float, u: float = 0.0) -> list[tuple[Job, Decision]]:
     """The bindings that should be made now for `state.head`, one job to a message, in order."""
     bindings: list[tuple[Job, Decision]] = []
-    waits = 0
+    held: list[Job] = []
     for job in order(policy, state):
+        if any(job.peak_bytes >= other.peak_bytes and job.avoid == other.avoid for other in held):
+            continue  # it wants at least as much as one that found nothing
         decision = decide(policy, state, job, now, (u + len(bindings) * 0.6180339887) % 1.0, explain=False)
         if decision.node is HOLD:
-            waits += 1
-            if waits >= TRIES or not any(map(has_room, state.nodes)):
+            # Others that need less memory, or may go elsewhere, need not wait for it.
+            held.append(job)
+            if not any(node.state == "live" and node.cores and has_room(node) for node in state.nodes):
                 break
             continue
         bindings.append((job, decision))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from cluster.scheduling.decide import obstacle, reluctance
+from cluster.scheduling.decide import decide, obstacle, reluctance
+from cluster.scheduling.decision import HOLD
 from cluster.scheduling.events import Bound, reduce
 from cluster.scheduling.formulas import wait_and_run
 from cluster.scheduling.policies import LEAST_SECONDS
-from cluster.scheduling.state import Job, Node, State, has_room
+from cluster.scheduling.state import Job, Node, State
 
 PATIENCE = 1.0  # seconds that a message may wait before anybody thinks of moving it
 PAYS = 1.5
@@ -21,13 +22,12 @@ GAIN = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message that waits on `node` for a process, for `age` seconds, with jobs of `seconds` predicted work."""
+    """A message that has waited on `node` for `age` seconds; `job` stands for the jobs that it carries."""
 
     lease: str
     node: str
-    seconds: float
     age: float
-    peak_bytes: float = 0.0
+    job: Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,35 +38,30 @@ class Move:
     why: str
 
 
-def moves(state: State, waiting: Sequence[Message], now: float) -> list[Move]:
-    """The messages, longest waiting first, whose work another node with room would finish clearly sooner."""
+def moves(policy: str, state: State, waiting: Sequence[Message], now: float) -> list[Move]:
+    """The messages, longest waiting first, that the policy would now bind to another node, which should be done with
+    them clearly sooner."""
     found = []
     for message in sorted(waiting, key=lambda one: -one.age):
         number = state.position.get(message.node)
         if number is None or message.age < PATIENCE:
             continue
         here = state.nodes[number]
-        without = replace(here, waiting=max(0, here.waiting - 1), work=max(0.0, here.work - message.seconds))
-        stays = _expected(without, message) if here.state == "live" else float("inf")
-        best = min(
-            (node for node in state.nodes if node.id != here.id and _can_take(node, message, now)),
-            key=lambda node: _expected(node, message),
-            default=None,
-        )
-        if best is None:
+        seconds = message.job.seconds
+        without = replace(here, waiting=max(0, here.waiting - 1), work=max(0.0, here.work - seconds))
+        if_free = state.with_node(without)
+        chosen = decide(policy, if_free, message.job, now, 0.5, explain=False).node
+        if chosen in (HOLD, here.id) or reluctance(state.nodes[state.position[chosen]], message.job, now):
             continue
-        goes = _expected(best, message)
+        lasting = obstacle(here, message.job)
+        stays = float("inf") if lasting else _expected(without, seconds)
+        goes = _expected(state.nodes[state.position[chosen]], seconds)
         if stays > PAYS * goes + GAIN:
-            state = reduce(state.with_node(without), Bound(best.id, message.seconds))
-            expected = f"{stays:.1f} s" if here.state == "live" else f"nobody knows when: it is {here.state}"
-            found.append(Move(message, f"{best.id} should be done in {goes:.1f} s, here in {expected}"))
+            state = reduce(if_free, Bound(chosen, seconds))
+            expected = f"nobody knows when ({lasting})" if lasting else f"in {stays:.1f} s"
+            found.append(Move(message, f"{chosen} should be done in {goes:.1f} s, this node {expected}"))
     return found
 
 
-def _expected(node: Node, message: Message) -> float:
-    return float(sum(wait_and_run(node, max(message.seconds, LEAST_SECONDS))))
-
-
-def _can_take(node: Node, message: Message, now: float) -> bool:
-    job = Job("", message.seconds, message.peak_bytes)
-    return obstacle(node, job) is None and reluctance(node, job, now) is None and has_room(node)
+def _expected(node: Node, seconds: float) -> float:
+    return float(sum(wait_and_run(node, max(seconds, LEAST_SECONDS))))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from cluster.scheduling.columns import Columns
@@ -119,10 +119,13 @@ class State:
         return changed
 
 
-def slots_of(cores: float) -> float:
-    """How many messages a node with that many cores may hold: it has room while it holds fewer."""
-    return cores + max(1.0, SLACK * cores)
+def slots_of(cores: Any, ops: Any = None) -> Any:
+    """How many messages a node with that many cores may hold: it has room while it holds fewer.
+
+    `cores` is a number, or with numpy as `ops` a column.
+    """
+    return cores + (ops.maximum if ops else max)(1.0, SLACK * cores)
 
 
 def has_room(node: Node) -> bool:
-    return node.in_flight < slots_of(node.cores)
+    return bool(node.in_flight < slots_of(node.cores))

@@ -63,6 +63,21 @@ def test_a_lost_connection_breaks_contact(monkeypatch: pytest.MonkeyPatch, conta
     assert contact._since is None
 
 
+def test_a_chore_that_fails_stops_no_other(
+    cluster: Cluster, registry: Nodes, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_node(registry, "pc-1", 2)
+    ids = submit(ledger, 1)
+
+    def rebalance(_: Cluster) -> None:
+        raise ZeroDivisionError("odd data")
+
+    monkeypatch.setattr(chores, "rebalance", rebalance)
+    tend(cluster)
+    assert states(ledger, ids) == ["assigned"], "dispatch comes after it"
+    assert "the chore 'rebalance' failed" in caplog.text
+
+
 # -- leading --------------------------------------------------------------------------------------------------------
 
 

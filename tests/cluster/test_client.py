@@ -10,7 +10,7 @@ import pytest
 
 import filters
 from cluster.client import GROUP, DirectRunner, Finished
-from cluster.errors import BacklogFull, NoLiveNode
+from cluster.errors import BacklogFull, ClusterUnavailable, NoLiveNode
 from cluster.lease import Lease
 from cluster.service import Cluster
 from cluster.settings import load_settings
@@ -67,6 +67,28 @@ def test_the_refused_are_named_and_the_others_done(cluster: Cluster, tmp_path: P
         assert finished.error == ""
         finished.save(tmp_path / "out.png")
         assert filters.inspect((tmp_path / "out.png").read_bytes()).width == 24
+
+
+@pytest.mark.usefixtures("node")
+def test_what_was_recorded_before_the_feed_failed_comes_back_and_then_the_error(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken connection between recording and sending: nobody knows of the jobs, and they run all the same."""
+    record, calls = cluster.record, []
+
+    def fails_after_the_second(*args: object, **options: object) -> object:
+        answer = record(*args, **options)  # type: ignore[arg-type]
+        calls.append(answer)
+        if len(calls) == 2:
+            raise ClusterUnavailable("Redis does not answer")
+        return answer
+
+    monkeypatch.setattr(cluster, "record", fails_after_the_second)
+    found = []
+    with pytest.raises(ClusterUnavailable):  # noqa: PT012 - some results come first
+        for finished in run(cluster, pictures(tmp_path, 30 * GROUP)):
+            found.append(finished)  # noqa: PERF402 - those before the error count
+    assert len(found) >= GROUP
 
 
 def test_without_a_node_it_says_so(cluster: Cluster, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from cluster import keys
 from cluster.connection import Scripts
 from cluster.errors import Conflict
-from cluster.ledger import Ledger, Outcome, WorkOrder, class_of, new_id
+from cluster.ledger import CLASSES_PER_LANE, Ledger, Outcome, WorkOrder, class_of, new_id
 from cluster.nodes import Nodes
 from tests.cluster.ledgers import Message, add_node, done, failed, submit_batch
 
@@ -57,8 +57,10 @@ class ModelJob:
     alone: bool = False
     mark: str = ""
 
-    def release(self) -> None:
+    def release(self, clock: dict[int, int]) -> None:
         self.state, self.node, self.lease = "queued", "", ""
+        waiting_class, tag, _ = self.rank
+        self.rank = (waiting_class, min(tag, clock.get(waiting_class, 0)), self.id)
 
     def end(self, state: str) -> None:
         self.state, self.lease = state, ""
@@ -95,7 +97,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.processes: list[Process] = []
         self.zombies: list[Process] = []
         self.marks = 0
-        self.shares: dict[str, int] = {}
+        self.shares: dict[str, tuple[int, int]] = {}  # class, tag
         self.clock: dict[int, int] = {}
 
     # -- the model's own view --------------------------------------------------------------------------------------
@@ -103,15 +105,15 @@ class LedgerMachine(RuleBasedStateMachine):
     def backlog(self) -> list[ModelJob]:
         return sorted((job for job in self.jobs.values() if job.state == "queued"), key=lambda job: job.rank)
 
-    def taken(self, job: ModelJob) -> None:
-        """What a binding does to the order of those that come later."""
-        waiting_class, tag, _ = job.rank
-        self.clock[waiting_class] = max(tag, self.clock.get(waiting_class, 0))
-        self.forget_shares()
+    def goes(self, job: ModelJob) -> None:
+        """What a binding, which is about to be made, does to the order of those that come later."""
+        waiting_class = job.rank[0]
+        first = next(other for other in self.backlog() if other.rank[0] == waiting_class)
+        self.clock[waiting_class] = max(first.rank[1], self.clock.get(waiting_class, 0))
 
     def forget_shares(self) -> None:
         waiting = {job.batch for job in self.backlog()}
-        self.shares = {batch: tag for batch, tag in self.shares.items() if batch in waiting}
+        self.shares = {batch: share for batch, share in self.shares.items() if batch in waiting}
 
     def held_by(self, node: str) -> list[ModelJob]:
         return [job for job in self.jobs.values() if job.node == node and job.state in HELD]
@@ -130,7 +132,7 @@ class LedgerMachine(RuleBasedStateMachine):
             if job.lost >= MAX_LOST:
                 job.end("quarantined")
             else:
-                job.release()
+                job.release(self.clock)
         for leases in (self.waiting[node], self.running[node]):
             leases.difference_update([lease] if lease else list(leases))
         return len(moved)
@@ -157,8 +159,9 @@ class LedgerMachine(RuleBasedStateMachine):
                 if len(taken) == take or job.alone:
                     break
         for job in taken:
+            self.goes(job)
             job.bind("running", process.node, process.lease)
-            self.taken(job)
+            self.forget_shares()
         if not taken:
             self.running[process.node].discard(process.lease)
         return [job.id for job in taken]
@@ -201,11 +204,12 @@ class LedgerMachine(RuleBasedStateMachine):
         waiting_class = class_of(interactive=count == 1 and batch is None, priority=priority)
         if not self.backlog():
             self.clock.clear()
-        tag = max(self.clock.get(waiting_class, 0), self.shares.get(found, 0))
+        share_class, share = self.shares.get(found, (waiting_class, 0))
+        tag = max(self.clock.get(waiting_class, 0), share if share_class == waiting_class else 0)
         for job_id in ids:
             self.jobs[job_id] = ModelJob(job_id, found, (waiting_class, tag, job_id), cost)
             tag += int(cost * 100_000 + 0.5)
-        self.shares[found] = tag
+        self.shares[found] = waiting_class, tag
 
     def bind(self, draw: Draw) -> None:
         picked = draw(st.lists(st.sampled_from(list(self.jobs)), min_size=1, max_size=4, unique=True))
@@ -223,8 +227,9 @@ class LedgerMachine(RuleBasedStateMachine):
             assert answer == "NONE"
         else:
             for job in wait:
+                self.goes(job)
                 job.bind("assigned", node, lease)
-                self.taken(job)
+                self.forget_shares()
             assert answer == {job.id: job.attempt for job in wait}
             self.waiting[node].add(lease)
             self.sent.append(Message(node, lease, answer))
@@ -244,6 +249,18 @@ class LedgerMachine(RuleBasedStateMachine):
                 if job.state == "assigned" and job.lease == message.lease:
                     job.state = "running"
                     expected.append((job.id, job.attempt))
+        head = self.backlog()[0] if self.backlog() else None
+        if (
+            expected
+            and head is not None
+            and head.rank[0] < CLASSES_PER_LANE <= self.jobs[expected[0][0]].rank[0]
+            and head.avoid != message.node
+            and self.mode[message.node] == "active"
+        ):
+            self.goes(head)
+            head.bind("running", message.node, message.lease)
+            self.forget_shares()
+            expected.insert(0, (head.id, head.attempt))
         assert [(order.id, order.attempt) for order in orders] == expected
         if orders:
             self.running[message.node].add(message.lease)
@@ -295,7 +312,7 @@ class LedgerMachine(RuleBasedStateMachine):
         node = draw(a_node)
         moved = [job for job in self.held_by(node) if job.state == "assigned"]
         for job in moved:
-            job.release()
+            job.release(self.clock)
         self.waiting[node].clear()
         assert self.ledger.return_waiting(node) == len(moved)
 
@@ -317,7 +334,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def retry(self, draw: Draw) -> None:
         job = draw(st.sampled_from(list(self.jobs.values())))
         if job.state in RETRIED:
-            job.release()
+            job.release(self.clock)
             job.lost, job.avoid, job.mark = 0, "", ""
             self.ledger.retry(job.id)
         else:
@@ -336,7 +353,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for batch in self.batches:
             self.check_batch(batch, found[keys.batch(batch)], found[keys.batch_finished(batch)])
         assert found[keys.BACKLOG] == [job.id for job in self.backlog()]
-        assert found[keys.SHARES] == {batch: str(tag) for batch, tag in self.shares.items()}
+        assert found[keys.SHARES] == {batch: f"{at}:{tag}" for batch, (at, tag) in self.shares.items()}
         for node in NODES:
             held = self.held_by(node)
             assert found[keys.node_jobs(node)] == {job.id: job.lease for job in held}

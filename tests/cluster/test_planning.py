@@ -79,6 +79,23 @@ def test_a_state_keeps_all_that_no_event_changes() -> None:
     assert same == ["backlog", "turn", "head", "weights", "adapted"]
 
 
+def test_jobs_of_equal_cost_keep_their_order() -> None:
+    jobs = tuple(Job(str(number), 1.0) for number in range(5))
+    assert order("predictive", replace(START, head=jobs)) == list(jobs)
+
+
+def test_what_nobody_can_take_now_does_not_hold_up_what_fits_elsewhere() -> None:
+    large = [Job(f"large-{number}", 1.0, peak_bytes=4e9) for number in range(30)]
+    small = [Job(f"small-{number}", 1.0, peak_bytes=1e6) for number in range(3)]
+    nodes = (Node("roomy", 1.0, running=2), Node("cramped", 2.0, memory_free=1e9))
+    state = State(nodes, backlog=33, head=(*large, *small))
+    assert [(job.id, decision.node) for job, decision in plan("least-cpu", state, NOW)] == [
+        (job.id, "cramped") for job in small
+    ]
+    decision = take("least-cpu", state, "cramped", NOW, 0.5)
+    assert decision.node == "cramped", "it takes what follows"
+
+
 def freed(**other: object) -> State:
     """One of two equal nodes has a process that is about to be free; the other has room for one more message."""
     mine, another = Node("mine", 1.0, waiting=1), Node("another", 1.0, running=1, cpu=0.1)

@@ -12,7 +12,7 @@ import redis
 from cluster import keys
 from cluster.ledger import Ledger, Outcome, class_of
 from cluster.nodes import Nodes
-from tests.cluster.ledgers import HIGH, SEPIA, add_node, done, failed, new_jobs, start, submit
+from tests.cluster.ledgers import HIGH, SEPIA, add_node, bind, done, failed, new_jobs, start, submit
 
 OPTIONS: dict[str, Any] = {"pipeline": SEPIA, "format": None, "quality": None, "submitter": "", "max_backlog": HIGH}
 
@@ -51,6 +51,49 @@ def test_longest_first_within_the_batch_of_the_head(ledger: Ledger) -> None:
     other = batch_of(ledger, 9.0, 9.0)
     assert working(ledger)(take=3, budget=0.1, longest_first=True) == [first[2], first[0], first[3]]
     assert set(waiting(ledger)) == {first[1], *other}
+
+
+def test_longest_first_takes_nothing_from_other_batches(ledger: Ledger) -> None:
+    """Whichever of its jobs goes, the batch's turn is used up."""
+    both = [batch_of(ledger, *(0.1 + (number * 7 % 20) / 1000 for number in range(20))) for _ in range(2)]
+    message, orders = start(ledger, "pc-1", *submit(ledger, 1, priority=9))
+    counts = [0, 0]
+    for _ in range(20):
+        orders = ledger.commit("pc-1", message.lease, [done(orders[0])], take=1, budget=1, longest_first=True)
+        counts[0 if orders[0].id in both[0] else 1] += 1
+        assert abs(counts[0] - counts[1]) <= 2, counts
+
+
+def test_a_batch_that_gave_its_last_job_away_first_keeps_no_other_back(ledger: Ledger) -> None:
+    """`apply_pipeline.delay` may send any job: those that come later still get their share at once."""
+    first = batch_of(ledger, *[0.1] * 100)
+    start(ledger, "pc-1", first[-1])
+    second = batch_of(ledger, *[0.1] * 10)
+    assert len(set(waiting(ledger)[:20]) & set(second)) == 10
+
+
+def test_what_comes_back_stands_at_the_front_whatever_came_meanwhile(ledger: Ledger) -> None:
+    lost = batch_of(ledger, *[0.5] * 3)
+    start(ledger, "pc-1", *lost)
+    batch_of(ledger, *[0.1] * 50)  # the backlog was empty: places are counted anew
+    assert ledger.give_back("pc-1", "gone", lost=True) == 3
+    assert set(waiting(ledger)[:3]) <= {*lost, waiting(ledger)[0]}
+    assert len(set(waiting(ledger)[:4]) & set(lost)) == 3
+
+
+def test_a_single_image_goes_before_the_batch_whose_message_is_next(ledger: Ledger) -> None:
+    jobs = batch_of(ledger, 0.02, 0.02)
+    message = bind(ledger, "pc-1", *jobs)
+    single = submit(ledger, 1)
+    orders = ledger.claim("pc-1", message.lease, message.attempts)
+    assert [order.id for order in orders] == [*single, *jobs]
+    placement = ledger.job(single[0])["placement"]
+    assert (placement["node"], placement["candidates"]) == ("pc-1", [])
+    assert "single images go first" in placement["reason"]
+    # Committed at once; the others are still in hand.
+    rest = ledger.commit("pc-1", message.lease, [done(orders[0])])
+    assert ledger.job(single[0])["state"] == "done"
+    assert sorted(order.id for order in rest) == sorted(jobs)
 
 
 def test_without_longest_first_the_order_of_the_backlog_counts(ledger: Ledger) -> None:
