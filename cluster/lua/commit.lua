@@ -69,6 +69,22 @@ local function front()
   return found
 end
 
+-- Single images whose message waits here for a process: this one is free before it, so they go back, to the very front.
+local function release_urgent()
+  for _, other in ipairs(redis.call('ZRANGE', worker .. ':waiting', 0, -1)) do
+    local ids = redis.call('SMEMBERS', 'lease:' .. other)
+    local urgent = false
+    for _, id in ipairs(ids) do
+      urgent = urgent or parts(redis.call('HGET', 'job:' .. id, 'rank')) < BATCHES
+    end
+    if urgent then
+      for _, id in ipairs(ids) do requeue(id, 'returned', 'a process was free before its message came') end
+      redis.call('ZREM', worker .. ':waiting', other)
+      redis.call('DEL', 'lease:' .. other)
+    end
+  end
+end
+
 -- The job takes the first place of those that are left, and the job that stood there takes its: the batch's turn is used
 -- up, whichever of its jobs goes.
 local function change_places(jobs, at)
@@ -92,6 +108,7 @@ if held then
     if redis.call('HGET', 'job:' .. id, 'state') == 'running' then orders[#orders + 1] = work_order(id) end
   end
   if #orders == 0 and most > 0 and redis.call('HGET', worker, 'mode') == 'active' then
+    release_urgent()
     local spent, jobs = 0, front()
     for at, job in ipairs(jobs) do
       if #orders > 0 and (spent + job.cost > budget or job.alone) then break end

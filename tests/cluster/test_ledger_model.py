@@ -147,8 +147,14 @@ class LedgerMachine(RuleBasedStateMachine):
         if process.lease not in self.running[process.node]:
             return []
         taken: list[ModelJob] = []
-        if self.mode[process.node] == "active":
-            for job in self.backlog()[: take + 8] if take else []:
+        if self.mode[process.node] == "active" and take:
+            for lease in list(self.waiting[process.node]):
+                held = [job for job in self.jobs.values() if job.lease == lease]
+                if any(job.rank[0] < CLASSES_PER_LANE for job in held):
+                    self.waiting[process.node].discard(lease)
+                    for job in held:
+                        job.release(self.clock)
+            for job in self.backlog()[: take + 8]:
                 if job.avoid == process.node:
                     continue
                 if taken and job.rank[0] != taken[0].rank[0]:

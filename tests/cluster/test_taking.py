@@ -96,6 +96,18 @@ def test_a_single_image_goes_before_the_batch_whose_message_is_next(ledger: Ledg
     assert sorted(order.id for order in rest) == sorted(jobs)
 
 
+def test_a_single_image_whose_message_waits_is_taken_by_the_process_that_is_free_first(ledger: Ledger) -> None:
+    """A lease may last for half a second more; nobody's single photo waits for that."""
+    take = working(ledger)
+    batch_of(ledger, 0.02, 0.02)
+    single = submit(ledger, 1)
+    message = bind(ledger, "pc-1", *single)
+    assert take(take=5, budget=1.0) == single
+    assert ledger.claim("pc-1", message.lease, message.attempts) == [], "its message comes too late, and is dropped"
+    assert ledger.job(single[0])["attempt"] == 2
+    assert ledger.job(single[0])["lost"] == 0
+
+
 def test_without_longest_first_the_order_of_the_backlog_counts(ledger: Ledger) -> None:
     first = batch_of(ledger, 0.03, 0.01, 0.05, 0.02)
     assert working(ledger)(take=3, budget=0.1) == first[:3]
