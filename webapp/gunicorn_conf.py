@@ -5,6 +5,7 @@ gunicorn -c python:webapp.gunicorn_conf --bind 127.0.0.1:8000 webapp.wsgi:app
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from types import FrameType
@@ -44,6 +45,7 @@ def on_starting(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """At SIGTERM the streams end first; else gunicorn waits for them for the whole `graceful_timeout`."""
+    gc.freeze()  # what is loaded by now is no garbage: to look for it there takes 40 ms, in the midst of a request
     stop = worker.handle_exit
 
     def handle(number: int, frame: FrameType | None) -> None:
