@@ -30,7 +30,8 @@ def explained(job: dict[str, Any]) -> None:
     """The placement says why this node, and what was known of the others."""
     placement = job["placement"]
     assert placement["node"] == job["node"]
-    assert re.search(r"score [\d.]+ is the lowest|it is idle, score [\d.]+;|the only node", placement["reason"])
+    reasons = r"score [\d.]+ is the lowest|the only node|jobs wait and other nodes have room"
+    assert re.search(reasons, placement["reason"])
     assert job["node"] in [candidate["node"] for candidate in placement["candidates"] if candidate["held"] is None]
     for candidate in placement["candidates"]:
         assert candidate["score"] is not None

@@ -40,6 +40,7 @@ def test_it_prints_the_address_with_the_token(cluster: Up) -> None:
 
 def test_its_nodes_are_live_and_share_the_cores(cluster: Up) -> None:
     assert len(cluster.await_nodes()) == 2
+    wait_until(lambda: all(node["memory_usage"] for node in cluster.get("nodes")["items"]), "the first sample of each")
     nodes = cluster.get("nodes")["items"]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     assert sum(node["cores"] for node in nodes) == max(2, cores)
@@ -74,10 +75,10 @@ def test_a_busy_port_means_the_next_free_one_and_secrets_can_be_set(tmp_path: Pa
             assert up.http.get("/api/v1/nodes").status_code == 200
             flower = up.known["flower_url"]
             wait_until(lambda: answers(f"{flower}/healthcheck"), "Flower to answer")
-            answers = [
+            codes = [
                 httpx.get(f"{flower}/", auth=("cumulo", word)).status_code for word in ("other", "our-own-password")
             ]
-            assert answers == [401, 200]
+            assert codes == [401, 200]
             assert up.end() == 0
         finally:
             up.clean_up()
