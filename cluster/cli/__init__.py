@@ -35,6 +35,7 @@ class LazyGroup(click.Group):
         finally:
             gc.enable()
         gc.freeze()
+        gc.set_threshold(50_000, 20, 20)  # Celery comes later still, and thousands of files make no cycles
         atexit.register(gc.freeze)
         return command
 
