@@ -54,13 +54,15 @@ def find_cluster(data: Path | None) -> Running:
     url = os.environ.get("CUMULO_URL", "")
     if url:
         return Running(url.rstrip("/"), load_settings().token.get_secret_value(), "", "", 0)
+    return cluster_here(data, "set CUMULO_URL and CUMULO_TOKEN to reach one on another PC")
+
+
+def cluster_here(data: Path | None, otherwise: str) -> Running:
+    """What `cumulo up` left in the data folder. Raises ClusterError, which says what one may do `otherwise`."""
     folder = data_folder(data)
     running = Home(folder).running()
     if running is None:
-        raise ClusterError(
-            f"no cluster runs from {folder}: start one with `cumulo up`, "
-            "or set CUMULO_URL and CUMULO_TOKEN to reach one on another PC"
-        )
+        raise ClusterError(f"no cluster runs from {folder}: start one with `cumulo up`, or {otherwise}")
     return running
 
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.table import Table
 
-from cluster.cli.common import console, data_folder, data_option, json_option, plain_errors, print_json
-from cluster.errors import ClusterError, UnknownPolicy
-from cluster.home import Home
+from cluster.cli.common import cluster_here, console, data_option, json_option, plain_errors, print_json
+from cluster.errors import UnknownPolicy
 from cluster.scheduling import ADAPTIVE, DEFAULT_POLICY, FIXED
 from cluster.settings import load_settings
 
@@ -70,14 +69,7 @@ def find_redis(given: str | None, data: Path | None) -> str:
         return load_settings(redis_url=given).redis_url
     if os.environ.get("CUMULO_REDIS_URL") and data is None:
         return load_settings().redis_url
-    folder = data_folder(data)
-    running = Home(folder).running()
-    if running is None:
-        raise ClusterError(
-            f"no cluster runs from {folder}: start one with `cumulo up`, "
-            "or give the address of its Redis with --redis or CUMULO_REDIS_URL"
-        )
-    return running.redis_url
+    return cluster_here(data, "give the address of its Redis with --redis or CUMULO_REDIS_URL").redis_url
 
 
 @dataclass(frozen=True)
