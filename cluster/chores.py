@@ -110,7 +110,7 @@ def rebalance(cluster: Cluster) -> None:
 
 def rescue(cluster: Cluster) -> None:
     """Nodes that went silent lose their jobs, which go back to the front of the backlog."""
-    for row in cluster.registry.snapshot(all_known=True).rows:
+    for row in cluster.registry.rows():
         if row.fields.get("kind") != "celery" or row.state != "offline":
             continue
         why = (

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cluster import keys
 from cluster.errors import NoRoom, NothingToSend
 from cluster.message import APPLY_PIPELINE
 from cluster.placement import policy_of
-from cluster.scheduling import has_room, order, plan
+from cluster.scheduling import is_open, order, plan
 from cluster.scheduling.chunks import chunks, share, together
 
 if TYPE_CHECKING:
@@ -27,14 +26,13 @@ def dispatch(cluster: Cluster) -> int:
     sent = 0
     for _ in range(ROUNDS):
         snapshot = cluster.registry.snapshot()
-        nodes = snapshot.state.nodes
-        if not snapshot.backlog or not any(node.state == "live" and node.cores and has_room(node) for node in nodes):
-            break  # the common case while a batch runs, found out in one round trip
         policy = policy_of(snapshot)
-        state = replace(snapshot.state, head=tuple(cluster.ledger.head(HEAD)))
-        bundles = chunks(order(policy, state), share(snapshot.backlog, snapshot.cores), cluster.settings.chunk_seconds)
+        if not snapshot.state.backlog or not is_open(policy, snapshot.state, snapshot.now):
+            break  # the common case while a batch runs, found out in one round trip
+        state = snapshot.state.but(head=tuple(cluster.ledger.head(HEAD)))
+        bundles = chunks(order(policy, state), share(state.backlog, snapshot.cores), cluster.settings.chunk_seconds)
         messages = {bundle[0].id: [job.id for job in bundle] for bundle in bundles}
-        planned = plan(policy, replace(state, head=tuple(map(together, bundles))), snapshot.now, random.random())  # noqa: S311 - breaks ties, no secret
+        planned = plan(policy, state.but(head=tuple(map(together, bundles))), snapshot.now, random.random())  # noqa: S311 - breaks ties, no secret
         before = sent
         for bundle, _ in planned:
             try:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 ACTIVE = "workers:active"  # set: nodes that are not known to be offline (the report's name)
 KNOWN = "workers:known"  # set: every node not forgotten
+CHANGED = "workers:changed"  # zset: node -> version of its last change that policies see
+VERSION = "workers:version"  # counter: those changes
 BACKLOG = "backlog"  # zset: jobs bound to no node; score = lane and priority, then a fair share's turn
 SHARES = "backlog:shares"  # hash: batch -> where in the backlog its next job would stand
+SINCE = "backlog:since"  # string: since when jobs have been waiting without a break, epoch seconds
 CLOCK = "backlog:clock"  # hash: class of ranks -> how far it has got
 TRACE = "trace"  # stream: what was done where and at which cost, and how the nodes were, capped
 TRACE_NODES = "trace:nodes"  # list: which entries of the trace say how the nodes were, newest first, capped

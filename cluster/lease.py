@@ -137,22 +137,21 @@ class Lease:
         if time.monotonic() >= self._until:
             return {}
         snapshot = self._cluster.recent_snapshot(SNAPSHOT_SECONDS)
-        if not snapshot.backlog:
+        state = snapshot.state
+        if not state.backlog or self._node not in state.position:
             return {}
         # This process is about to be free: its message does not count against its own node.
-        state = snapshot.state
-        freed = tuple(
-            replace(node, running=max(0, node.running - 1)) if node.id == self._node else node for node in state.nodes
-        )
+        own = state.nodes[state.position[self._node]]
+        freed = state.with_node(replace(own, running=max(0, own.running - 1)))
         policy = placement.policy_of(snapshot)
-        decision = take(policy, replace(state, nodes=freed), self._node, snapshot.now, random.random())  # noqa: S311
+        decision = take(policy, freed, self._node, snapshot.now, random.random())  # noqa: S311
         if decision.node != self._node:
             return {}
         explained = decision.to_json(snapshot.now)
         explained["reason"] = f"taken by a process of {self._node} that had just become free; {decision.why}"
         return {
-            "take": share(snapshot.backlog, snapshot.cores),
-            "memory": next(node.memory_free for node in freed if node.id == self._node),
+            "take": share(state.backlog, snapshot.cores),
+            "memory": own.memory_free,
             "longest_first": rule_of(policy, state).longest_first,
             "placement": explained,
         }

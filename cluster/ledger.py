@@ -23,9 +23,9 @@ from cluster.errors import BacklogFull, Conflict, NotFound
 from cluster.scheduling import Job
 from cluster.scheduling.chunks import together
 from cluster.scheduling.rebalancing import Message
+from cluster.scheduling.state import CLASSES_PER_LANE
 
 UNITS = 1e5  # of predicted work in a second, as lua/common.lua counts it
-CLASSES_PER_LANE = 20
 WIDTH = 10**14  # of a class of ranks, as in lua/common.lua: 40 of them are still exact in a double
 
 
@@ -102,12 +102,12 @@ def _places(costs: Sequence[float], longest_first: bool) -> tuple[list[int], int
     return places, end
 
 
-JOB_FIELDS = ("cost", "peak", "avoid", "batch", "alone", "rank", "created_at")
+JOB_FIELDS = ("cost", "peak", "avoid", "batch", "alone", "rank")
 
 
 def waiting_job(job_id: str, row: Sequence[str | None]) -> Job:
     """A job of the backlog as the policies see it, from its JOB_FIELDS."""
-    cost, peak, avoid, batch, alone, rank, created = row
+    cost, peak, avoid, batch, alone, rank = row
     return Job(
         job_id,
         float(cost or 0),
@@ -115,7 +115,6 @@ def waiting_job(job_id: str, row: Sequence[str | None]) -> Job:
         avoid or "",
         batch or "",
         int(float(rank or 0)) // WIDTH,
-        float(created or "inf"),
         alone == "1",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from cluster import keys
 from cluster.connection import Scripts, reported
 from cluster.errors import Conflict, UnknownNode
 from cluster.ledger import UNITS, waiting_job
-from cluster.scheduling import Job, Node, State, Weights
+from cluster.scheduling import Node, State, Weights
 from cluster.scheduling.state import DEFAULT_WEIGHTS
 
 STALE = 3.0  # seconds, or as many sampling intervals if that is longer
@@ -154,45 +154,59 @@ class Standing:
             return "stale"
         return "live" if self.mode == "active" else self.mode
 
-
-class Reading:
-    """Rows as the nodes that the policies see. Most figures stay the same between two placements: they are kept."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[Sequence[str | None], Standing, Node]] = {}
-
-    def node(self, row: Row) -> Node:
-        known = self._known.get(row.id)
-        if known is None or known[0] != row.values:
-            node = row.for_policy()
-            self._known[row.id] = row.values, row.standing, node
-            return node
-        _, standing, node = known
-        state = standing.state(row.now, row.active, row.alive) if standing.kind == "celery" else node.state
-        if (node.state, node.running, node.waiting) != (state, row.running, row.waiting):
-            node = replace(node, state=state, running=row.running, waiting=row.waiting)
-            self._known[row.id] = row.values, standing, node
-        return node
+    def due(self, now: float) -> float:
+        """When it will be stale, or offline, if no sample comes; infinity once it is."""
+        for limit in (STALE, OFFLINE):
+            if now - self.beat <= limit * self.patience:
+                return self.beat + limit * self.patience
+        return float("inf")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class View:
+    """The active nodes at one `version` of them, as the policies see them. Never changed, so threads may share it."""
+
+    version: int = -1
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    silent: frozenset[str] = frozenset()  # those whose image worker gives no sign of life
+    due: float = 0.0  # when one of them gets another state only by growing older, epoch seconds
+    state: State = field(default_factory=State)
+
+    def updated(self, version: int, now: float, rows: Sequence[Row], silent: frozenset[str]) -> View:
+        """The view in which `rows` are new, at the time `now`; those that are not active are gone."""
+        fresh = [row for row in rows if row.active]
+        changed = {row.id: row.for_policy() for row in fresh}
+        gone = {row.id for row in rows if not row.active and row.id in self.standings}
+        standings = {name: standing for name, standing in self.standings.items() if name not in gone}
+        came = changed.keys() - standings.keys()
+        standings.update((row.id, row.standing) for row in fresh)
+        grown = now >= self.due
+        for name in standings.keys() if grown else (self.silent ^ silent) & standings.keys():
+            if name not in changed and standings[name].kind == "celery":
+                node = self.state.nodes[self.state.position[name]]
+                standing = standings[name].state(now, True, name not in silent)
+                if node.state != standing:
+                    changed[name] = replace(node, state=standing)
+        due = min(
+            (standings[name].due(now) for name in (standings if grown else changed)),
+            default=float("inf"),
+        )
+        state = self.state
+        if came or gone:
+            kept = {node.id: node for node in state.nodes if node.id not in gone} | changed
+            state = State(tuple(kept[name] for name in sorted(kept)))
+        elif changed:
+            state = state.with_nodes(list(changed.values()))
+        return View(version, standings, silent, due if grown else min(due, self.due), state)
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that one placement needs, read in one step."""
+    """All that one placement needs, read in one step. `now` is epoch seconds on the server's clock."""
 
     now: float
-    backlog: int
     policy: str
-    turn: int
-    rows: tuple[Row, ...]
-    reading: Reading
-    weights: Weights = DEFAULT_WEIGHTS
-    adapted: str = ""
-    head: tuple[Job, ...] = ()  # the first job of the backlog, if there is one
-
-    @cached_property
-    def state(self) -> State:
-        nodes = tuple(map(self.reading.node, self.rows))
-        return State(nodes, self.backlog, self.turn, self.head, self.weights, self.adapted)
+    state: State
 
     @property
     def cores(self) -> float:
@@ -216,34 +230,50 @@ class Nodes:
     def __init__(self, client: redis.Redis, scripts: Scripts) -> None:
         self._redis = client
         self._scripts = scripts
-        self._reading = Reading()
+        self._view = View()
 
-    def snapshot(self, *, all_known: bool = False) -> Snapshot:
-        """The active nodes with what decisions need of them, or every known one with all there is; by name."""
-        which, fields = (keys.KNOWN, ALL_FIELDS) if all_known else (keys.ACTIVE, POLICY_FIELDS)
-        now, backlog, policy, turn, weights, adapted, head, found, alive, active = self._scripts.run(
-            "snapshot", which, *fields
+    def snapshot(self) -> Snapshot:
+        """The active nodes by name, with what decisions need. Of them only those are read that have changed since the
+        last snapshot of this process."""
+        known = self._view
+        while True:
+            now, version, backlog, since, policy, turn, weights, adapted, head, active, silent, changed = (
+                self._scripts.run("snapshot", known.version, *POLICY_FIELDS)
+            )
+            at = float(now)
+            quiet = frozenset(silent)
+            rows = [
+                Row(name, waiting, running, name not in quiet, bool(is_active), at, POLICY_FIELDS, values)
+                for name, is_active, waiting, running, *values in changed
+            ]
+            view = known.updated(version, at, rows, quiet)
+            if len(view.standings) == active:
+                break
+            known = View()  # one left without a trace: all of them anew
+        if version >= self._view.version or known.version < 0:
+            self._view = view
+        state = view.state.but(
+            backlog=backlog,
+            turn=int(turn),
+            head=(waiting_job(head[0], head[1:]),) if head else (),
+            weights=_weights(weights),
+            adapted=adapted,
+            waiting_since=float(since),
         )
-        live, at = set(active), float(now)
+        return Snapshot(at, policy, state)
+
+    def rows(self) -> list[Row]:
+        """Every known node with all there is, by name."""
+        now, found = self._scripts.run("nodes", *ALL_FIELDS)
+        at = float(now)
         rows = [
-            Row(node, waiting, running, sign is not None, not all_known or node in live, at, fields, row)
-            for (*row, node, waiting, running), sign in zip(found, alive, strict=True)
+            Row(name, waiting, running, bool(alive), bool(active), at, ALL_FIELDS, values)
+            for name, active, alive, waiting, running, *values in found
         ]
-        rows.sort(key=lambda row: row.id)
-        return Snapshot(
-            at,
-            int(backlog),
-            policy,
-            int(turn),
-            tuple(rows),
-            self._reading,
-            _weights(weights),
-            adapted,
-            (waiting_job(head[0], head[1:]),) if head else (),
-        )
+        return sorted(rows, key=lambda row: row.id)
 
     def row(self, node: str) -> Row:
-        for row in self.snapshot(all_known=True).rows:
+        for row in self.rows():
             if row.id == node:
                 return row
         raise UnknownNode(f"there is no node {node!r}")

@@ -61,7 +61,6 @@ class Placer:
             waiting[0].avoid,
             waiting[0].batch,
             waiting[0].lane,
-            waiting[0].created,
         )
         lease = new_id("l")
         for _ in range(CONFLICTS):

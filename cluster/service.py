@@ -298,7 +298,7 @@ class Cluster:
 
     def nodes(self) -> list[dict[str, Any]]:
         """Every known node, by name."""
-        return [row.view() for row in self.registry.snapshot(all_known=True).rows]
+        return [row.view() for row in self.registry.rows()]
 
     def node(self, node: str) -> dict[str, Any]:
         return self.registry.row(node).view()
@@ -331,8 +331,8 @@ class Cluster:
         return {
             "policy": placement.policy_of(snapshot),
             "available": [{"name": policy.name, "description": policy.description} for policy in POLICIES.values()],
-            "weights": snapshot.weights.to_json(),
-            "adapted": snapshot.adapted if snapshot.adapted in FIXED else DEFAULT_POLICY,
+            "weights": snapshot.state.weights.to_json(),
+            "adapted": snapshot.state.adapted if snapshot.state.adapted in FIXED else DEFAULT_POLICY,
         }
 
     def set_policy(self, name: str, weights: Mapping[str, float] | None = None) -> dict[str, Any]:
@@ -345,7 +345,7 @@ class Cluster:
         text = ""
         if weights:
             try:
-                text = json.dumps(Weights(**{**self.registry.snapshot().weights.to_json(), **weights}).to_json())
+                text = json.dumps(Weights(**{**self.registry.snapshot().state.weights.to_json(), **weights}).to_json())
             except (TypeError, ValueError) as error:
                 raise BadWeights(
                     "weights are cpu, memory, network and disk: numbers from 0 to 1000000, at least one of them above 0"
@@ -360,9 +360,9 @@ class Cluster:
     # -- what is going on --------------------------------------------------------------------------------------
 
     def summary(self) -> dict[str, Any]:
-        snapshot = self.registry.snapshot(all_known=True)
+        snapshot = self.registry.snapshot()
         states: dict[str, int] = {}
-        for row in snapshot.rows:
+        for row in self.registry.rows():
             states[row.state] = states.get(row.state, 0) + 1
         bucket = int(snapshot.now // 10)
         with reported():
@@ -372,7 +372,7 @@ class Cluster:
             done, oldest = pipe.execute()
             created = self.redis.hget(keys.job(oldest[0]), "created_at") if oldest else None
         return {
-            "backlog": snapshot.backlog,
+            "backlog": snapshot.state.backlog,
             "oldest_age": max(0.0, snapshot.now - float(created)) if created else None,
             "counts": self.ledger.counts(),
             "images_per_minute": sum(int(count or 0) for count in done),
@@ -407,8 +407,7 @@ class Cluster:
 
     def report_workers(self) -> list[dict[str, str]]:
         """The active workers' hashes under the report's field names; values are strings, as Redis has them."""
-        rows = self.registry.snapshot(all_known=True).rows
-        return [self._report_fields(row.id, row.fields) for row in rows if row.active]
+        return [self._report_fields(row.id, row.fields) for row in self.registry.rows() if row.active]
 
     def report_worker(self, node: str) -> dict[str, str]:
         return self._report_fields(node, self.registry.row(node).fields)

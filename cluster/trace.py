@@ -26,7 +26,7 @@ at some megabytes."""
 
 def record_nodes(cluster: Cluster, snapshot: Snapshot) -> bool:
     """Writes how the nodes are if the last entry is old enough; True if it was written. One round trip else."""
-    scale = max(1.0, len(snapshot.rows) / NODES)
+    scale = max(1.0, len(snapshot.state.nodes) / NODES)
     with reported():
         last = cluster.redis.lindex(keys.TRACE_NODES, 0)
     if last and 0.0 <= snapshot.now - _at(last) < EVERY * scale:

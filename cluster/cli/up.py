@@ -165,7 +165,7 @@ class _Up:
         return True
 
     def _is_live(self, plan: NodePlan) -> bool:
-        rows = self._cluster.registry.snapshot().rows
+        rows = self._cluster.registry.rows()
         return any(row.id == plan.name and row.alive and row.state != "offline" for row in rows)
 
     def _web_ready(self) -> bool:

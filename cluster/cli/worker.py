@@ -58,10 +58,10 @@ def command(node: str | None, redis_url: str | None, concurrency: int | None, da
 
 def _refuse_second(cluster: Cluster, node: str) -> None:
     """Two nodes of one name would take each other's messages."""
-    for row in cluster.registry.snapshot(all_known=True).rows:
+    for row in cluster.registry.rows():
         if row.id == node and row.state != "offline":
             raise ClusterError(f"a node named {node} is {row.state} on {row.fields.get('host')}; choose another --name")
 
 
 def _is_live(cluster: Cluster, node: str) -> bool:
-    return any(row.id == node and row.state != "offline" for row in cluster.registry.snapshot().rows)
+    return any(row.id == node and row.state != "offline" for row in cluster.registry.rows())

@@ -18,4 +18,5 @@ end
 if #bound == 0 then return 'NONE' end
 redis.call('INCR', 'bindings')
 redis.call('ZADD', 'worker:' .. node .. ':waiting', now, lease)
+touch(node)
 return bound

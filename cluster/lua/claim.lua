@@ -6,6 +6,7 @@
 local node, lease, claimant = ARGV[1], ARGV[2], ARGV[3]
 local worker = 'worker:' .. node
 local first = redis.call('ZREM', worker .. ':waiting', lease) == 1
+if first then touch(node) end
 local orders, class = {}, nil
 for i = 4, #ARGV, 2 do
   local id, attempt = ARGV[i], ARGV[i + 1]

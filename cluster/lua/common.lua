@@ -10,6 +10,14 @@ local function emit(...)
   redis.call('XADD', 'events', 'MAXLEN', '~', 10000, '*', 'at', stamp, ...)
 end
 
+-- What policies see of the node has changed: whoever has read the nodes before reads this one anew.
+local touched = {}
+local function touch(node)
+  if touched[node] then return end
+  touched[node] = true
+  redis.call('ZADD', 'workers:changed', redis.call('INCR', 'workers:version'), node)
+end
+
 -- A job's rank in the backlog is its class (lane and priority) times WIDTH, and its tag within that class.
 local WIDTH = 1e14
 local BATCHES = 20 -- the first class of batches; single images are below it
@@ -51,9 +59,16 @@ local function unbind(id)
   local held = redis.call('HMGET', 'job:' .. id, 'node', 'lease', 'cost')
   if held[1] and held[1] ~= '' and redis.call('HDEL', 'worker:' .. held[1] .. ':jobs', id) == 1 then
     redis.call('HINCRBY', 'worker:' .. held[1], 'work', -units(held[3]))
+    touch(held[1])
   end
   if held[2] and held[2] ~= '' then redis.call('SREM', 'lease:' .. held[2], id) end
   redis.call('HSET', 'job:' .. id, 'lease', '')
+end
+
+-- Into the backlog, which notes since when somebody has been waiting there without a break.
+local function enqueue(id, rank)
+  if redis.call('EXISTS', 'backlog') == 0 then redis.call('SET', 'backlog:since', stamp) end
+  redis.call('ZADD', 'backlog', rank, id)
 end
 
 -- Back to the front of its class: its old place, or where the class has got to if that is before it.
@@ -64,7 +79,7 @@ local function requeue(id, word, detail)
   local clock = tonumber(redis.call('HGET', 'backlog:clock', class) or '0')
   local rank = string.format('%.0f', class * WIDTH + math.min(tag, clock))
   redis.call('HSET', 'job:' .. id, 'node', '', 'rank', rank)
-  redis.call('ZADD', 'backlog', rank, id)
+  enqueue(id, rank)
 end
 
 local function bind(id, node, lease, placement)
@@ -83,6 +98,7 @@ local function bind(id, node, lease, placement)
   redis.call('HSET', key, 'node', node, 'lease', lease, 'assigned_at', stamp, 'placement', placement)
   if redis.call('HSET', 'worker:' .. node .. ':jobs', id, lease) == 1 then
     redis.call('HINCRBY', 'worker:' .. node, 'work', units(job[2]))
+    touch(node)
   end
   redis.call('SADD', 'lease:' .. lease, id)
   redis.call('EXPIRE', 'lease:' .. lease, 86400)

@@ -3,6 +3,7 @@ local node = ARGV[1]
 if redis.call('SISMEMBER', 'workers:known', node) == 0 then return -1 end
 if redis.call('SISMEMBER', 'workers:active', node) == 1 then return 0 end
 redis.call('SREM', 'workers:known', node)
+redis.call('ZREM', 'workers:changed', node)
 local key = 'worker:' .. node
 redis.call('DEL', key, key .. ':history', key .. ':jobs', key .. ':waiting', key .. ':running', key .. ':alive', 'node.' .. node)
 emit('type', 'node', 'node', node, 'state', 'forgotten', 'detail', '')

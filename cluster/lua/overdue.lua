@@ -13,6 +13,11 @@ for _, lease in ipairs(old) do
   end
   -- Its age starts anew, so that the next second does not publish it once more.
   redis.call('ZADD', key, now, lease)
-  if #row == 1 then redis.call('ZREM', key, lease) else found[#found + 1] = row end
+  if #row == 1 then
+    redis.call('ZREM', key, lease)
+    touch(node)
+  else
+    found[#found + 1] = row
+  end
 end
 return found

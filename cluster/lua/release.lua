@@ -10,6 +10,7 @@ for i = 1, #jobs, 2 do
   end
 end
 local moved = 0
+touch(node)
 for i = 1, #jobs, 2 do
   local id, lease = jobs[i], jobs[i + 1]
   if (only == '' or only == lease) and moved < most then

@@ -5,6 +5,7 @@ redis.call('HSET', key, 'last_heartbeat', stamp, unpack(ARGV, 3))
 redis.call('HSETNX', key, 'mode', 'active')
 redis.call('HSETNX', key, 'tasks_processed', 0)
 redis.call('SADD', 'workers:known', node)
+touch(node)
 -- A monitor goes on sampling beside a dead image worker: that must not bring the node back every second.
 local silent = redis.call('HGET', key, 'kind') == 'celery' and redis.call('EXISTS', key .. ':alive') == 0
 if not silent and redis.call('HGET', key, 'mode') ~= 'stopped' and redis.call('SADD', 'workers:active', node) == 1 then

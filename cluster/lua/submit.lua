@@ -37,7 +37,7 @@ for _, job in ipairs(fresh) do
   redis.call('HSET', record, unpack(fields))
   redis.call('ZADD', 'jobs:all', seq, job.id)
   redis.call('ZADD', 'jobs:queued', seq, job.id)
-  redis.call('ZADD', 'backlog', rank, job.id)
+  enqueue(job.id, rank)
   redis.call('RPUSH', key .. ':jobs', job.id)
   redis.call('HINCRBY', key, 'total', 1)
   redis.call('HINCRBY', key, 'queued', 1)

@@ -3,7 +3,7 @@
 from cluster.scheduling.decide import decide
 from cluster.scheduling.decision import HOLD, Candidate, Decision
 from cluster.scheduling.events import reduce
-from cluster.scheduling.planning import order, plan, take
+from cluster.scheduling.planning import is_open, order, plan, take
 from cluster.scheduling.policies import ADAPTIVE, DEFAULT_POLICY, FIXED, POLICIES, Policy
 from cluster.scheduling.state import Job, Node, State, Weights, has_room, slots_of
 
@@ -22,6 +22,7 @@ __all__ = [
     "Weights",
     "decide",
     "has_room",
+    "is_open",
     "order",
     "plan",
     "reduce",

@@ -62,9 +62,10 @@ class Columns:
         data = np.array([_figures(node) for node in nodes], dtype=np.float64).reshape(len(nodes), LIVE + 1)
         return cls(np.ascontiguousarray(data.T), np.arange(len(nodes), dtype=np.float64))
 
-    def with_node(self, number: int, node: Node) -> Columns:
+    def with_nodes(self, numbers: Sequence[int], nodes: Sequence[Node]) -> Columns:
         data = self.data.copy()
-        data[:, number] = _figures(node)
+        for number, node in zip(numbers, nodes, strict=True):
+            data[:, number] = _figures(node)
         return Columns(data, self.number)
 
 

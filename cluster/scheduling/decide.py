@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from cluster.scheduling.decision import HOLD, Candidate, Decision
-from cluster.scheduling.formulas import BUSY, BUSY_SECONDS, FAULT_SECONDS, FAULTS, MEMORY_MARGIN, SCALAR, foreign_load
+from cluster.scheduling.formulas import (
+    BUSY,
+    BUSY_SECONDS,
+    BUSY_SECONDS_INTERACTIVE,
+    FAULT_SECONDS,
+    FAULTS,
+    MEMORY_MARGIN,
+    SCALAR,
+    expected_wait,
+    foreign_load,
+)
 from cluster.scheduling.policies import Policy, rule_of
 from cluster.scheduling.state import Job, Node, State, has_room, slots_of
 
@@ -26,18 +36,30 @@ def obstacle(node: Node, job: Job) -> str | None:
     return None
 
 
-def reluctance(node: Node, job: Job, now: float) -> str | None:
+def reluctance(node: Node, job: Job, state: State, now: float) -> str | None:
     """Why this node should get work only if no other can take it, or None."""
     if node.id == job.avoid:
         return "lost this job before"
     if node.memory_free < job.peak_bytes * MEMORY_MARGIN:
         return "too little free memory"
     # Below BUSY in all, other programs alone cannot be above it: most nodes need no closer look.
-    if node.cpu > BUSY and now - job.created < BUSY_SECONDS and foreign_load(node) > BUSY * node.cores:
+    if node.cpu > BUSY and _can_spare(state, job, now) and foreign_load(node) > BUSY * node.cores:
         return "busy with other programs"
     if node.failures >= FAULTS and now - node.failed_at < FAULT_SECONDS:
         return f"its last {node.failures} jobs failed"
     return None
+
+
+def _can_spare(state: State, job: Job, now: float) -> bool:
+    """Whether the others still carry the load, so that PCs kept busy by their owners can be left alone."""
+    return now - state.waiting_since < (BUSY_SECONDS_INTERACTIVE if job.interactive else BUSY_SECONDS)
+
+
+def _can_send(rule: Policy, node: Node) -> bool:
+    """Whether the node has room, and under this policy would soon begin with one more message."""
+    if not has_room(node):
+        return False
+    return node.in_flight < node.cores or expected_wait(node) <= rule.longest_wait
 
 
 def decide(
@@ -51,13 +73,14 @@ def decide(
 
     A node that other programs keep busy, that is short of memory, that fails its jobs or that lost this one before,
     gets it only if no other live node could take it, even one that is full at this moment: the job then waits for
-    that one. After BUSY_SECONDS of waiting, busy nodes count like any other.
+    that one. Once there has been a backlog for BUSY_SECONDS (a single image: BUSY_SECONDS_INTERACTIVE), busy nodes
+    count like any other.
     """
     rule = rule_of(policy, state)
     ranked = _rank_few if len(state.nodes) <= FEW else _rank_many
     ranking = ranked(rule, state, job, now, u, need_room)
     best = ranking.best
-    shown = _candidates(state, job, now, ranking) if explain else ()
+    shown = _candidates(rule, state, job, now, ranking) if explain else ()
     if best is None:
         return Decision(HOLD, None, _why_held(state, shown), policy, shown)
     node, score = state.nodes[best], ranking.scores[0]
@@ -88,10 +111,10 @@ def _rank_few(rule: Policy, state: State, job: Job, now: float, u: float, need_r
     nodes = state.nodes
     count = len(nodes)
     able = [node.state == "live" and node.cores > 0 for node in nodes]
-    willing = [able[at] and reluctance(node, job, now) is None for at, node in enumerate(nodes)]
+    willing = [able[at] and reluctance(node, job, state, now) is None for at, node in enumerate(nodes)]
     spare = any(willing)
     fit = willing if spare else able
-    free = [fit[at] and (not need_room or has_room(node)) for at, node in enumerate(nodes)]
+    free = [fit[at] and (not need_room or _can_send(rule, node)) for at, node in enumerate(nodes)]
     if rule.narrow is not None and any(free):
         numbers = [at for at in range(count) if free[at]]
         drawn = rule.narrow(numbers, [nodes[at].cores for at in numbers], u)
@@ -113,7 +136,7 @@ def _rank_many(rule: Policy, state: State, job: Job, now: float, u: float, need_
     with np.errstate(divide="ignore", invalid="ignore"):
         able = columns.live & (columns.cores > 0)
         wary = columns.memory_free < job.peak_bytes * MEMORY_MARGIN
-        if now - job.created < BUSY_SECONDS:
+        if _can_spare(state, job, now):
             wary |= foreign_load(columns, np) > BUSY * columns.cores
         wary |= (columns.failures >= FAULTS) & (now - columns.failed_at < FAULT_SECONDS)
         if job.avoid in state.position:
@@ -125,6 +148,9 @@ def _rank_many(rule: Policy, state: State, job: Job, now: float, u: float, need_
     keys = np.where(columns.cores > 0, keys, NEVER)
     slots = slots_of(columns.cores, np)
     free = fit & (columns.in_flight < slots) if need_room else fit
+    if need_room and rule.longest_wait < NEVER:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            free &= ~(expected_wait(columns, np) > rule.longest_wait)
     if rule.narrow is not None and free.any():
         numbers = np.flatnonzero(free)
         drawn = rule.narrow(numbers.tolist(), columns.cores[numbers].tolist(), u)
@@ -148,15 +174,18 @@ def _rank_many(rule: Policy, state: State, job: Job, now: float, u: float, need_
     return _Ranking(best, first, keys[first].tolist(), spare)
 
 
-def _held(state: State, job: Job, now: float, ranking: _Ranking, number: int) -> str | None:
+def _held(rule: Policy, state: State, job: Job, now: float, ranking: _Ranking, number: int) -> str | None:
     node = state.nodes[number]
-    reason = obstacle(node, job) or (reluctance(node, job, now) if ranking.spare else None)
-    if reason is None and ranking.best != number and not has_room(node):
-        return "full"
+    reason = obstacle(node, job) or (reluctance(node, job, state, now) if ranking.spare else None)
+    if reason is None and ranking.best != number:
+        if not has_room(node):
+            return "full"
+        if not _can_send(rule, node):
+            return "a message would wait there"
     return reason
 
 
-def _candidates(state: State, job: Job, now: float, ranking: _Ranking) -> tuple[Candidate, ...]:
+def _candidates(rule: Policy, state: State, job: Job, now: float, ranking: _Ranking) -> tuple[Candidate, ...]:
     found = []
     for number, score in zip(ranking.first, ranking.scores, strict=True):
         node = state.nodes[number]
@@ -164,7 +193,7 @@ def _candidates(state: State, job: Job, now: float, ranking: _Ranking) -> tuple[
             Candidate(
                 node.id,
                 score if node.cores > 0 else None,
-                _held(state, job, now, ranking, number),
+                _held(rule, state, job, now, ranking, number),
                 max(0.0, now - node.sampled_at),
                 node.in_flight,
                 slots_of(node.cores),

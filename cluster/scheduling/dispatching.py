@@ -11,7 +11,7 @@ from cluster.scheduling.events import Bound, Claimed, Done, Ended, Event, Joined
 from cluster.scheduling.physics import Cluster, Host
 from cluster.scheduling.planning import order, take
 from cluster.scheduling.policies import rule_of
-from cluster.scheduling.state import Job, Node, State, slots_of
+from cluster.scheduling.state import CLASSES_PER_LANE, Job, Node, State, slots_of
 from cluster.scheduling.workload import Scenario
 
 STALE_SECONDS, OFFLINE_SECONDS = 3.0, 5.0
@@ -39,11 +39,15 @@ class Dispatching(Cluster):
             host.capacity = slots_of(host.cores)
         self.lease_ends = [0.0] * len(scenario.load)
         self.avoid: dict[int, str] = {}
+        self.lane = [0] * len(scenario.load)
 
     # -- what happens -----------------------------------------------------------------------------------------------
 
     def arrived(self, jobs: range) -> None:
         looked_at = bool(self.backlog)
+        self._waits()
+        if len(jobs) > 1:
+            self.lane[jobs.start : jobs.stop] = [CLASSES_PER_LANE] * len(jobs)
         if self.longest_first and len(jobs) > 1:
             head = tuple(self._job(job) for job in jobs)
             self.backlog.extend(int(job.id) for job in order(self.policy, State(head=head)))
@@ -99,9 +103,7 @@ class Dispatching(Cluster):
 
     def _wanted_by(self, host: Host) -> bool:
         """Whether a process of this node should go on with the head of the backlog."""
-        state = replace(self.state, head=(self._job(self.backlog[0]),), backlog=len(self.backlog))
-        carried = self.state.__dict__
-        state.__dict__.update({name: carried[name] for name in ("position", "columns") if name in carried})
+        state = self.state.but(head=(self._job(self.backlog[0]),), backlog=len(self.backlog))
         return take(self.policy, state, host.id, self.now, self.random.random(), explain=False).node == host.id
 
     def _dispatch(self) -> None:
@@ -134,14 +136,19 @@ class Dispatching(Cluster):
         for job in lost:
             self.avoid[job] = host.id
             self._let_go(host)
+        self._waits()
         self.backlog.extendleft(reversed(lost))
+
+    def _waits(self) -> None:
+        """Jobs come into the backlog: if it was empty, jobs wait since now."""
+        if not self.backlog:
+            self.state = self.state.but(waiting_since=self.now)
 
     def _note(self, event: Event) -> None:
         self.state = reduce(self.state, event)
 
     def _job(self, job: int) -> Job:
-        created = self.scenario.load.at[job]
-        return Job(str(job), self.predicted[job], avoid=self.avoid.get(job, ""), batch="batch", created=created)
+        return Job(str(job), self.predicted[job], avoid=self.avoid.get(job, ""), batch="batch", lane=self.lane[job])
 
     def _node(self, host: Host) -> Node:
         """With the first sample, which a node sends when it joins."""

@@ -12,7 +12,10 @@ BUSY = 0.85
 """Share of a node's CPU taken by other programs above which it is left alone while another node can take the job ..."""
 
 BUSY_SECONDS = 5.0
-"""... for so long: under a load that the others cannot carry, a job would rather share a PC than wait for ever."""
+"""... until jobs have been waiting for so long without a break: what the others cannot carry is shared by all."""
+
+BUSY_SECONDS_INTERACTIVE = 0.25
+"""The same where somebody waits for the one image."""
 
 SATURATED = 0.95
 FAULTS = 3
@@ -23,6 +26,11 @@ FAULT_SECONDS = 60.0
 
 WAITING = 10.0
 """What each message that would wait before it is held against a node under `least-cpu`, for each of its cores."""
+
+LONGEST_WAIT = 0.1
+"""Seconds that a message may be expected to wait on a node under `least-cpu`; beyond it the job stays in the backlog.
+
+What waits on a node saves some milliseconds between two messages, but is bound by what was true before."""
 
 QUEUED = 1.3
 """What waiting behind others is held against a node under `predictive`: it is known less well than running."""
@@ -82,6 +90,11 @@ def wait_and_run(n: Any, seconds: float, ops: Any = SCALAR) -> tuple[Any, Any]:
     rate = n.speed * ops.minimum(1.0, n.cores / (at_work + foreign_load(n, ops)))
     mean = n.work / ops.maximum(1.0, n.in_flight)
     return ahead / n.cores * mean / rate, seconds / rate
+
+
+def expected_wait(n: Any, ops: Any = SCALAR) -> Any:
+    """Seconds that one more message would wait on this node before a process is free for it."""
+    return wait_and_run(n, 0.0, ops)[0]
 
 
 def finish(n: Any, seconds: float, ops: Any = SCALAR) -> Any:

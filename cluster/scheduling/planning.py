@@ -30,6 +30,11 @@ def order(policy: str, state: State) -> list[Job]:
     return [groups[job.lane, job.batch].pop() for job in state.head]
 
 
+def is_open(policy: str, state: State, now: float) -> bool:
+    """Whether any job at all could be sent now: one that needs nothing is not held."""
+    return decide(policy, state, Job(""), now, 0.0, explain=False).node is not HOLD
+
+
 def take(policy: str, state: State, node: str, now: float, u: float, *, explain: bool = True) -> Decision:
     """Whether a process of `node` that has just become free should go on with the head of the backlog: then that is the
     node of the decision. In `state` its own message counts no more.
@@ -45,7 +50,7 @@ def take(policy: str, state: State, node: str, now: float, u: float, *, explain:
     if decision.node is HOLD:
         # Not for want of room, for this node has some: the head needs more memory, say. What follows it may not.
         job = replace(job, peak_bytes=0.0, avoid="")
-    if obstacle(own, job) or reluctance(own, job, now) or not has_room(own):
+    if obstacle(own, job) or reluctance(own, job, state, now) or not has_room(own):
         return decision
     room = sum(
         math.ceil(max(0.0, slots_of(other.cores) - other.in_flight))
@@ -69,7 +74,7 @@ def plan(policy: str, state: State, now: float, u: float = 0.0) -> list[tuple[Jo
         if decision.node is HOLD:
             # Others that need less memory, or may go elsewhere, need not wait for it.
             held.append(job)
-            if not any(node.state == "live" and node.cores and has_room(node) for node in state.nodes):
+            if not is_open(policy, state, now):
                 break
             continue
         bindings.append((job, decision))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final
 
-from cluster.scheduling.formulas import finish, least_cpu_score, predicted_load
+from cluster.scheduling.formulas import LONGEST_WAIT, finish, least_cpu_score, predicted_load
 from cluster.scheduling.state import Job, State
 
 DEFAULT_POLICY: Final = "least-cpu"
@@ -23,7 +23,8 @@ Formula = Callable[[Any, Any, State, Job, Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The lowest `score` wins. `longest_first`: within a batch.
+    """The lowest `score` wins. `longest_first`: within a batch. A node on which one more message is expected to wait
+    for more than `longest_wait` seconds has no room for it, whatever its slots.
 
     `narrow` leaves some of the nodes that could be chosen, given their numbers and cores and a number in [0, 1).
     `preferred` says why a node won over one with a lower score.
@@ -34,6 +35,7 @@ class Policy:
     score: Formula
     narrow: Callable[[Sequence[int], Sequence[float], float], Sequence[int]] | None = None
     longest_first: bool = False
+    longest_wait: float = float("inf")
     preferred: str = ""
 
 
@@ -86,6 +88,7 @@ POLICIES: Final[dict[str, Policy]] = {
             "least-cpu",
             "least predicted CPU: other programs' load from the last sample plus our own work in flight",
             _least_cpu,
+            longest_wait=LONGEST_WAIT,
         ),
         Policy(
             "predictive",

@@ -51,7 +51,7 @@ def moves(policy: str, state: State, waiting: Sequence[Message], now: float) -> 
         without = replace(here, waiting=max(0, here.waiting - 1), work=max(0.0, here.work - seconds))
         if_free = state.with_node(without)
         chosen = decide(policy, if_free, message.job, now, 0.5, explain=False).node
-        if chosen in (HOLD, here.id) or reluctance(state.nodes[state.position[chosen]], message.job, now):
+        if chosen in (HOLD, here.id) or reluctance(state.nodes[state.position[chosen]], message.job, state, now):
             continue
         lasting = obstacle(here, message.job)
         stays = float("inf") if lasting else _expected(without, seconds)

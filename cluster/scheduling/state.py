@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from cluster.scheduling.columns import Columns
+
+CLASSES_PER_LANE = 20
+"""Single images are of a class below it, by priority; the jobs of batches come after them."""
 
 SLACK = 0.25
 """Share of a node's cores that may wait on it beyond those at work; at least one message."""
@@ -50,9 +53,13 @@ class Job:
     peak_bytes: float = 0.0
     avoid: str = ""  # node that lost it before
     batch: str = ""
-    lane: int = 0  # jobs of a lower lane go first
-    created: float = float("inf")  # epoch seconds; infinity: it has not waited yet
+    lane: int = 0  # its class: jobs of a lower one go first
     alone: bool = False  # it shared a process that died, so it travels by itself
+
+    @property
+    def interactive(self) -> bool:
+        """A single image, for which somebody waits."""
+        return self.lane < CLASSES_PER_LANE
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,8 @@ class State:
     weights: Weights = field(default=DEFAULT_WEIGHTS)
     adapted: str = ""
     """The fixed policy that `adaptive` follows at present; empty: the default."""
+    waiting_since: float = float("inf")
+    """Since when there have been jobs in the backlog without a break, epoch seconds; infinity: there are none."""
 
     @cached_property
     def position(self) -> Mapping[str, int]:
@@ -102,6 +111,27 @@ class State:
 
         return Columns.of(self.nodes)
 
+    def but(self, **fields: Any) -> State:
+        """The state with other fields; its nodes are the same, so what was worked out of them is kept."""
+        return self._carrying(replace(self, **fields), self.__dict__.get("columns"))
+
+    def with_nodes(self, nodes: Sequence[Node]) -> State:
+        """The state in which these nodes, which it has by their names, are as given."""
+        numbers = [self.position[node.id] for node in nodes]
+        changed = list(self.nodes)
+        for number, node in zip(numbers, nodes, strict=True):
+            changed[number] = node
+        columns = self.__dict__.get("columns")
+        return self._carrying(
+            replace(self, nodes=tuple(changed)), columns.with_nodes(numbers, nodes) if columns is not None else None
+        )
+
+    def _carrying(self, changed: State, columns: Columns | None) -> State:
+        changed.__dict__["position"] = self.position
+        if columns is not None:
+            changed.__dict__["columns"] = columns
+        return changed
+
     def with_node(self, node: Node, *, backlog: int | None = None, turn: int | None = None) -> State:
         """The state in which the node of that name is `node`; what was worked out before is kept."""
         number = self.position[node.id]
@@ -112,11 +142,10 @@ class State:
             self.head,
             self.weights,
             self.adapted,
+            self.waiting_since,
         )
-        changed.__dict__["position"] = self.position
-        if "columns" in self.__dict__:
-            changed.__dict__["columns"] = self.columns.with_node(number, node)
-        return changed
+        columns = self.__dict__.get("columns")
+        return self._carrying(changed, columns.with_nodes([number], [node]) if columns is not None else None)
 
 
 def slots_of(cores: Any, ops: Any = None) -> Any:

@@ -373,6 +373,10 @@ class LedgerMachine(RuleBasedStateMachine):
             held_by_lease = {job.id for job in self.jobs.values() if job.lease == message.lease}
             assert found[keys.lease(message.lease)] == held_by_lease
 
+    @invariant()
+    def who_reads_only_what_has_changed_sees_the_same_nodes(self) -> None:
+        assert self.registry.snapshot().state == Nodes(self.server, Scripts(self.server)).snapshot().state
+
     def read(self) -> dict[str, Any]:
         """Every key of the ledger, read in one go."""
         hashes = [keys.job(job_id) for job_id in self.jobs] + [keys.batch(batch) for batch in self.batches]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster import keys
+from cluster.connection import Scripts
 from cluster.errors import Conflict, UnknownNode
 from cluster.ledger import Ledger
 from cluster.nodes import OFFLINE, STALE, Nodes, Row
@@ -22,6 +26,7 @@ METRICS = {"cpu_usage": 12.5, "memory_usage": 40, "disk_usage": 55.5, "network_u
 def grow_old(server: redis.Redis, registry: Nodes, node: str, seconds: float) -> None:
     """As if the node's last sample were that old."""
     server.hset(keys.worker(node), "last_heartbeat", f"{registry.clock() - seconds:.6f}")
+    server.zadd(keys.CHANGED, {node: server.incr(keys.VERSION)})
 
 
 def node_events(server: redis.Redis) -> list[tuple[str, str]]:
@@ -59,10 +64,84 @@ def test_a_snapshot_lists_the_active_nodes_by_name(registry: Nodes, ledger: Ledg
     bind(ledger, "pc-a", ids[0])
     registry.stop("pc-b")
     snapshot = registry.snapshot()
-    assert [row.id for row in snapshot.rows] == ["pc-a", "pc-c"]
-    assert [row.id for row in registry.snapshot(all_known=True).rows] == ["pc-a", "pc-b", "pc-c"]
-    assert (snapshot.backlog, snapshot.turn, snapshot.cores) == (2, 1, 4)
+    assert [node.id for node in snapshot.state.nodes] == ["pc-a", "pc-c"]
+    assert [row.id for row in registry.rows()] == ["pc-a", "pc-b", "pc-c"]
+    assert (snapshot.state.backlog, snapshot.state.turn, snapshot.cores) == (2, 1, 4)
     assert [(node.waiting, node.running) for node in snapshot.state.nodes] == [(1, 0), (0, 0)]
+
+
+# -- reading only what has changed ----------------------------------------------------------------------------------
+
+
+def seen(registry: Nodes) -> dict[str, str]:
+    return {node.id: node.state for node in registry.snapshot().state.nodes}
+
+
+def test_who_has_read_the_nodes_before_sees_who_came_and_who_went(server: redis.Redis, registry: Nodes) -> None:
+    other = Nodes(server, Scripts(server))
+    assert seen(registry) == {}
+    for name in ("pc-b", "pc-a"):
+        add_node(other, name)
+    assert list(seen(registry)) == ["pc-a", "pc-b"]
+    other.set_mode("pc-a", "paused")
+    assert seen(registry) == {"pc-a": "paused", "pc-b": "live"}
+    other.stop("pc-b")
+    assert seen(registry) == {"pc-a": "paused"}
+    add_node(other, "pc-c")
+    other.stop("pc-a")
+    other.forget("pc-a")
+    assert seen(registry) == {"pc-c": "live"}, "one came, and one is gone without a trace"
+
+
+def test_a_node_grows_stale_and_silent_although_nothing_is_written(server: redis.Redis, registry: Nodes) -> None:
+    add_node(registry, "pc", interval=1)
+    add_node(registry, "other", interval=60)
+    grow_old(server, registry, "pc", STALE - 0.3)
+    assert seen(registry) == {"other": "live", "pc": "live"}
+    time.sleep(0.4)
+    assert seen(registry) == {"other": "live", "pc": "stale"}
+    registry.sample("pc", METRICS)
+    server.delete(keys.alive("other"))
+    assert seen(registry) == {"other": "offline", "pc": "live"}
+    registry.keep_alive("other")
+    assert seen(registry) == {"other": "live", "pc": "live"}
+
+
+def test_versions_that_redis_lost_are_not_trusted(server: redis.Redis, registry: Nodes) -> None:
+    for name in ("pc-a", "pc-b"):
+        add_node(registry, name)
+    seen(registry)
+    server.set(keys.VERSION, 0)
+    server.hset(keys.worker("pc-a"), "mode", "paused")
+    assert seen(registry) == {"pc-a": "paused", "pc-b": "live"}
+
+
+def test_a_snapshot_of_an_unchanged_cluster_reads_no_node(server: redis.Redis, registry: Nodes) -> None:
+    for number in range(30):
+        add_node(registry, f"pc-{number}")
+    registry.snapshot()
+    server.config_resetstat()
+    registry.snapshot()
+    assert server.info("commandstats").get("cmdstat_hmget") is None
+    registry.sample("pc-7", METRICS)
+    registry.snapshot()
+    assert server.info("commandstats")["cmdstat_hmget"]["calls"] == 1
+
+
+def test_threads_share_one_view_and_it_only_grows_newer(registry: Nodes) -> None:
+    for name in ("pc-a", "pc-b"):
+        add_node(registry, name)
+
+    def look() -> bool:
+        seen_turns = []
+        for _ in range(40):
+            registry.sample("pc-a", METRICS)
+            snapshot = registry.snapshot()
+            seen_turns.append(snapshot.state.nodes[0].sampled_at)
+        return seen_turns == sorted(seen_turns)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(found.result() for found in [pool.submit(look) for _ in range(4)])
 
 
 def test_nobody_knows_a_node_that_never_registered(registry: Nodes) -> None:
@@ -173,7 +252,7 @@ def test_a_node_that_says_goodbye_is_offline_at_once_until_it_starts_again(
     registry.stop("pc")
     registry.sample("pc", METRICS)
     assert registry.row("pc").state == "offline"
-    assert registry.snapshot().rows == ()
+    assert registry.snapshot().state.nodes == ()
     with pytest.raises(Conflict, match="start it first"):
         registry.set_mode("pc", "active")
     assert 0 < server.ttl(keys.alive("pc")) <= 60, "for a while it may finish what it has in hand"
@@ -193,7 +272,7 @@ def test_an_offline_node_can_be_forgotten_with_all_its_keys(server: redis.Redis,
         registry.forget("pc")
     registry.stop("pc")
     registry.forget("pc")
-    assert registry.snapshot(all_known=True).rows == ()
+    assert registry.rows() == []
     assert list(server.scan_iter("worker:pc*")) == []
     assert node_events(server)[-1] == ("pc", "forgotten")
 

@@ -152,7 +152,7 @@ def test_many_dispatchers_at_once_bind_each_job_once_and_never_too_many_to_a_nod
         _, nodes = own_ledger()
         seen = []
         while not ended.is_set():
-            seen.append({row.id: row.waiting + row.running for row in nodes.snapshot().rows})
+            seen.append({node.id: node.in_flight for node in nodes.snapshot().state.nodes})
         return seen
 
     with ThreadPoolExecutor(6) as pool:
@@ -204,7 +204,7 @@ def test_dispatch_stops_when_nothing_has_room_and_goes_on_later(
     cluster: Cluster, server: redis.Redis, ledger: Ledger, registry: Nodes
 ) -> None:
     add_node(registry, "pc-1", 1)
-    ids = submit(ledger, 5, cost=5)
+    ids = submit(ledger, 5, cost=0.06)
     assert dispatch(cluster) == 2
     assert dispatch(cluster) == 0
     assert [one.id for one in ledger.head(9)] == ids[2:]

@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.scheduling import FIXED, Job, Node, State, has_room, order, plan, reduce, slots_of, take
+from cluster.scheduling import FIXED, POLICIES, Job, Node, State, has_room, order, plan, reduce, slots_of, take
 from cluster.scheduling.events import Bound, Claimed, Done, Ended, Event, Joined, Left, Sampled, Taken
+from cluster.scheduling.formulas import expected_wait
 
 NOW = 1_000.0
 NAMES = ("pc-0", "pc-1", "pc-2", "nobody")
@@ -73,10 +74,10 @@ def test_the_life_of_a_message() -> None:
 
 
 def test_a_state_keeps_all_that_no_event_changes() -> None:
-    state = replace(START, adapted="raw-cpu", head=(Job("a"),))
+    state = replace(START, adapted="raw-cpu", head=(Job("a"),), waiting_since=NOW - 1)
     changed = reduce(state, Claimed("pc-0"))
     same = [item.name for item in fields(State) if getattr(changed, item.name) == getattr(state, item.name)]
-    assert same == ["backlog", "turn", "head", "weights", "adapted"]
+    assert same == ["backlog", "turn", "head", "weights", "adapted", "waiting_since"]
 
 
 def test_jobs_of_equal_cost_keep_their_order() -> None:
@@ -87,7 +88,7 @@ def test_jobs_of_equal_cost_keep_their_order() -> None:
 def test_what_nobody_can_take_now_does_not_hold_up_what_fits_elsewhere() -> None:
     large = [Job(f"large-{number}", 1.0, peak_bytes=4e9) for number in range(30)]
     small = [Job(f"small-{number}", 1.0, peak_bytes=1e6) for number in range(3)]
-    nodes = (Node("roomy", 1.0, running=2), Node("cramped", 2.0, memory_free=1e9))
+    nodes = (Node("roomy", 1.0, running=2), Node("cramped", 3.0, memory_free=1e9))
     state = State(nodes, backlog=33, head=(*large, *small))
     assert [(job.id, decision.node) for job, decision in plan("least-cpu", state, NOW)] == [
         (job.id, "cramped") for job in small
@@ -132,12 +133,26 @@ a_job = st.builds(
 def test_a_plan_fills_no_node_beyond_its_slots_and_leaves_none_idle(policy: str, jobs: list[Job]) -> None:
     state = replace(START, head=tuple(jobs))
     bindings = plan(policy, state, NOW, 0.3)
-    assert len({job.id for job, _ in bindings}) == len(bindings) == min(len(jobs), 9)
+    assert len({job.id for job, _ in bindings}) == len(bindings)
+    longest = POLICIES[policy].longest_wait
     for job, decision in bindings:
         assert job in jobs
-        state = reduce(state, Bound(decision.node or "", job.seconds))
+        [node] = [node for node in state.nodes if node.id == decision.node]
+        assert has_room(node)
+        assert expected_wait(node) <= longest
+        state = reduce(state, Bound(node.id, job.seconds))
     assert all(node.in_flight <= slots_of(node.cores) for node in state.nodes)
-    assert len(bindings) == len(jobs) or not any(has_room(node) for node in state.nodes)
+    full = not any(has_room(node) and expected_wait(node) <= longest for node in state.nodes)
+    assert len(bindings) == len(jobs) or full
+
+
+def test_under_least_cpu_large_jobs_wait_in_the_backlog_and_small_ones_may_wait_on_a_node() -> None:
+    def sent(policy: str, seconds: float) -> int:
+        jobs = tuple(Job(str(number), seconds) for number in range(20))
+        return len(plan(policy, State((Node("pc", 4.0),), head=jobs), NOW))
+
+    assert [sent("least-cpu", 2.0), sent("least-cpu", 0.05)] == [4, 5]
+    assert sent("predictive", 2.0) == 5
 
 
 @given(st.lists(a_job, max_size=30))

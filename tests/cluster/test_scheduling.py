@@ -27,6 +27,8 @@ from cluster.scheduling import (
     has_room,
     slots_of,
 )
+from cluster.scheduling.formulas import BUSY_SECONDS, BUSY_SECONDS_INTERACTIVE
+from cluster.scheduling.state import CLASSES_PER_LANE
 
 deciding = import_module("cluster.scheduling.decide")  # the package has the function under this name
 
@@ -187,6 +189,19 @@ def test_a_busy_node_gets_nothing_while_another_is_able(policy: str, state: Stat
 def test_a_job_waits_for_a_full_node_rather_than_disturb_a_busy_one(policy: str) -> None:
     full = Node("full", 1, running=2)
     assert chosen(policy, [full, busy("busy")]).node is HOLD
+
+
+@pytest.mark.parametrize("policy", sorted(POLICIES))
+@pytest.mark.parametrize(("lane", "seconds"), [(9, BUSY_SECONDS_INTERACTIVE), (CLASSES_PER_LANE + 9, BUSY_SECONDS)])
+def test_a_busy_node_helps_once_the_others_cannot_carry_the_load(policy: str, lane: int, seconds: float) -> None:
+    """A single image does not wait as long for that as a batch."""
+
+    def node(since: float) -> str | None:
+        state = State((Node("full", 1, running=2), busy("busy")), 1, waiting_since=since)
+        return decide(policy, state, Job("job", lane=lane), NOW, 0.0).node
+
+    assert node(NOW - seconds + 0.01) is HOLD
+    assert node(NOW - seconds) == "busy"
 
 
 @pytest.mark.parametrize("policy", sorted(POLICIES))
