@@ -15,6 +15,7 @@ from cluster.connection import Scripts, reported
 from cluster.errors import Conflict, UnknownNode
 from cluster.ledger import UNITS, waiting_job
 from cluster.scheduling import Node, State, Weights
+from cluster.scheduling.decide import FEW
 from cluster.scheduling.state import DEFAULT_WEIGHTS
 
 STALE = 3.0  # seconds, or as many sampling intervals if that is longer
@@ -197,6 +198,8 @@ class View:
             state = State(tuple(kept[name] for name in sorted(kept)))
         elif changed:
             state = state.with_nodes(list(changed.values()))
+        if len(state.nodes) > FEW:
+            _ = state.columns  # worked out here, every state made of this one carries it
         return View(version, standings, silent, due if grown else min(due, self.due), state)
 
 
