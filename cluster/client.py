@@ -20,6 +20,7 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 import filters
+from cluster import keys
 from cluster.cores import usable_cpus
 from cluster.errors import ClusterError
 from cluster.home import Running
@@ -82,29 +83,28 @@ class DirectRunner:
         return self._results(feed)
 
     def _results(self, feed: _Feed) -> Iterator[Finished]:
-        seen = 0
+        at = 0
+        seen: set[str] = set()  # a job that somebody tries again ends twice: its first end is the one told
         try:
             while True:
                 ended = not feed.is_alive()  # asked first: what it left behind is then seen below
                 refused = feed.refused()
                 yield from refused
-                jobs = self._new(feed.batch, seen)
-                for job in jobs:
-                    seen += 1
-                    yield self._finished(job)
+                ids = self._cluster.ledger.finished_after(feed.batch, at) if feed.batch else []
+                at += len(ids)
+                for job in self._cluster.ledger.outcomes([job_id for job_id in ids if job_id]):
+                    if job["state"] in keys.FINISHED and job["id"] not in seen:
+                        seen.add(job["id"])
+                        yield self._finished(job)
                 # More than the feed knows of may have come back: it failed after it had recorded them.
-                if ended and seen >= feed.recorded:
+                if ended and len(seen) >= feed.recorded:
                     break
-                if not jobs and not refused:
+                if not ids and not refused:
                     time.sleep(POLL)
             if feed.failure is not None:
                 raise feed.failure
         finally:
             feed.stop()
-
-    def _new(self, batch: str | None, seen: int) -> list[dict[str, Any]]:
-        ledger = self._cluster.ledger
-        return ledger.outcomes(ledger.finished_after(batch, seen)) if batch else []
 
     def _finished(self, job: dict[str, Any]) -> Finished:
         if job["state"] != "done":
@@ -184,7 +184,8 @@ class HttpRunner:
             fields["format"] = format
         if quality:
             fields["quality"] = str(quality)
-        seen = sent = 0
+        sent = after = 0
+        seen: set[str] = set()
         remaining = list(paths)
         while remaining and "batch" not in fields:  # the first accepted file makes the batch
             path = remaining.pop(0)
@@ -196,7 +197,7 @@ class HttpRunner:
                 sent += 1
         with ThreadPoolExecutor(UPLOADS) as pool:
             uploads: set[Future[Finished | str]] = {pool.submit(self._send, path, fields) for path in remaining}
-            while uploads or seen < sent:
+            while uploads or len(seen) < sent:
                 if uploads:
                     ready, uploads = wait(uploads, timeout=POLL, return_when=FIRST_COMPLETED)
                     for future in ready:
@@ -208,9 +209,12 @@ class HttpRunner:
                 else:
                     time.sleep(4 * POLL)
                 if sent:
-                    for job in self._api.get(f"batches/{fields['batch']}", after=seen)["results"]:
-                        seen += 1
-                        yield self._finished(job)
+                    batch = self._api.get(f"batches/{fields['batch']}", after=after)
+                    after = batch["next_after"]
+                    for job in batch["results"]:
+                        if job["id"] not in seen:
+                            seen.add(job["id"])
+                            yield self._finished(job)
 
     def _send(self, path: Path, fields: dict[str, str]) -> Finished | str:
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -25,9 +25,13 @@ from cluster.scheduling.chunks import together
 from cluster.scheduling.rebalancing import Message
 from cluster.scheduling.state import CLASSES_PER_LANE
 
+SLICE = 200  # jobs that one script changes at most: a few milliseconds of the server's time
 UNITS = 1e5  # of predicted work in a second, as lua/common.lua counts it
 WIDTH = 10**14  # of a class of ranks, as in lua/common.lua: 40 of them are still exact in a double
 
+
+UNFINISHED = ("queued", "assigned", "running")
+ENDED_BADLY = ("failed", "quarantined", "cancelled")
 
 NODE_FAULTS = frozenset({"store", "internal", "out-of-memory", "input-missing"})
 """Types of errors that say more about the node than about the image."""
@@ -199,8 +203,8 @@ class Ledger:
         ids = [new_id("j") for _ in jobs]
         places, end = _places([job.cost for job in jobs], longest_first)
         first_tag: str | None = None
-        for start in range(0, len(jobs), 200):  # a slice is a few milliseconds of the server's time
-            slice_ids = ids[start : start + 200]
+        for start in range(0, len(jobs), SLICE):
+            slice_ids = ids[start : start + SLICE]
             given = {
                 "batch": {"id": batch_id, "fields": output},
                 "class": waiting_class,
@@ -373,18 +377,28 @@ class Ledger:
             return list(self._redis.zrange(keys.running(node), 0, -1))
 
     def cancel(self, job_id: str) -> dict[str, Any]:
-        state = self._scripts.run("cancel", job_id)
-        return self._after("cancelled", ("queued", "assigned", "running"), job_id, state)
+        return self._after("cancelled", UNFINISHED, job_id, *self.cancel_each([job_id]).values())
 
     def retry(self, job_id: str) -> dict[str, Any]:
-        state = self._scripts.run("retry", job_id)
-        return self._after("tried again", ("failed", "quarantined", "cancelled"), job_id, state)
+        return self._after("tried again", ENDED_BADLY, job_id, *self.retry_each([job_id]).values())
+
+    def cancel_each(self, job_ids: Sequence[str]) -> dict[str, str]:
+        """Cancels those of up to SLICE jobs that are UNFINISHED, in one step: the state that each was in before.
+
+        '' stands for a job that was never recorded.
+        """
+        return dict(zip(job_ids, self._scripts.run("cancel", *job_ids), strict=True))
+
+    def retry_each(self, job_ids: Sequence[str], states: Sequence[str] = ENDED_BADLY) -> dict[str, str]:
+        """Those of up to SLICE jobs that are in one of the states wait again: the state that each was in before."""
+        return dict(zip(job_ids, self._scripts.run("retry", ",".join(states), *job_ids), strict=True))
 
     def _after(self, done: str, allowed: tuple[str, ...], job_id: str, state: str) -> dict[str, Any]:
         if not state:
             raise NotFound(f"there is no job {job_id!r}")
         if state not in allowed:
-            raise Conflict(f"job {job_id} is {state}; only a {' or '.join(allowed)} job can be {done}")
+            states = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+            raise Conflict(f"job {job_id} is {state}; only a {states} job can be {done}")
         return self.job(job_id)
 
     # -- reading -----------------------------------------------------------------------------------------------
@@ -415,15 +429,15 @@ class Ledger:
             return [job_view(record) for record in pipe.execute() if record]
 
     def outcomes(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Only `name`, `state`, `result` and `error` of each job: for those who fetch thousands."""
+        """Only `id`, `name`, `state`, `result` and `error` of each job: for those who fetch thousands."""
         with reported():
             pipe = self._redis.pipeline(transaction=False)
             for job_id in job_ids:
                 pipe.hmget(keys.job(job_id), "name", "state", "result", "error")
             rows = pipe.execute()
         return [
-            {"name": name, "state": state, "result": _decoded(result), "error": _decoded(error)}
-            for name, state, result, error in rows
+            {"id": job_id, "name": name, "state": state, "result": _decoded(result), "error": _decoded(error)}
+            for job_id, (name, state, result, error) in zip(job_ids, rows, strict=True)
             if state
         ]
 
@@ -453,8 +467,35 @@ class Ledger:
         with reported():
             return list(self._redis.lrange(keys.batch_jobs(batch_id), 0, -1))
 
+    def batch_slices(self, batch_id: str) -> Iterator[list[str]]:
+        """The same, SLICE at a time, those included that are appended meanwhile."""
+        start = 0
+        while True:
+            with reported():
+                ids = self._redis.lrange(keys.batch_jobs(batch_id), start, start + SLICE - 1)
+            if not ids:
+                return
+            yield ids
+            start += len(ids)
+
+    def state_slices(self, state: str) -> Iterator[list[str]]:
+        """The jobs that are in the state now, oldest first, SLICE at a time; none twice, should it fail again."""
+        with reported():
+            last = self._redis.zrange(keys.state(state), -1, -1, withscores=True)
+        after, until = "-inf", int(last[0][1]) if last else 0
+        while last:
+            with reported():
+                rows = self._redis.zrangebyscore(keys.state(state), after, until, 0, SLICE, withscores=True)
+            if not rows:
+                return
+            yield [job_id for job_id, _ in rows]
+            after = f"({int(rows[-1][1])}"
+
     def finished_after(self, batch_id: str, after: int, count: int = 500) -> list[str]:
-        """Ids of the batch's finished jobs in order of finishing, from position `after`."""
+        """Ids of the batch's finished jobs in order of finishing, from position `after`.
+
+        '' holds the place of a job that was tried again; it comes once more when it has finished again.
+        """
         with reported():
             return list(self._redis.lrange(keys.batch_finished(batch_id), after, after + count - 1))
 

@@ -43,6 +43,7 @@ class Row:
     id: str
     waiting: int
     running: int
+    jobs: int
     alive: bool
     active: bool
     now: float
@@ -107,6 +108,7 @@ class Row:
             "tasks_processed": int(self.number("tasks_processed")),
             "running": self.running,
             "waiting": self.waiting,
+            "jobs": self.jobs,
             "work": self.work,
             "last_heartbeat": self.number("last_heartbeat"),
             "age": round(self.age, 3),
@@ -246,7 +248,7 @@ class Nodes:
             at = float(now)
             quiet = frozenset(silent)
             rows = [
-                Row(name, waiting, running, name not in quiet, bool(is_active), at, POLICY_FIELDS, values)
+                Row(name, waiting, running, 0, name not in quiet, bool(is_active), at, POLICY_FIELDS, values)
                 for name, is_active, waiting, running, *values in changed
             ]
             view = known.updated(version, at, rows, quiet)
@@ -270,8 +272,8 @@ class Nodes:
         now, found = self._scripts.run("nodes", *ALL_FIELDS)
         at = float(now)
         rows = [
-            Row(name, waiting, running, bool(alive), bool(active), at, ALL_FIELDS, values)
-            for name, active, alive, waiting, running, *values in found
+            Row(name, waiting, running, jobs, bool(alive), bool(active), at, ALL_FIELDS, values)
+            for name, active, alive, waiting, running, jobs, *values in found
         ]
         return sorted(rows, key=lambda row: row.id)
 
@@ -287,11 +289,9 @@ class Nodes:
         return float(self._scripts.run("sample", node, point, *flat))
 
     def register(self, node: str, fields: Mapping[str, object]) -> None:
-        """A worker of this node has started. A node that was stopped works again; paused stays paused."""
-        with reported():
-            self.keep_alive(node)
-            if self._redis.hget(keys.worker(node), "mode") in (None, "stopped"):
-                self._redis.hset(keys.worker(node), "mode", "active")
+        """A worker of this node has started. A node that was stopped works again; paused and draining stay so."""
+        self.keep_alive(node)
+        self._scripts.run("start", node)
         self.sample(node, {"worker_id": node, "kind": "celery", **fields})
 
     def is_calibrated(self, node: str) -> bool:
@@ -329,10 +329,7 @@ class Nodes:
 
         It may finish what it has in hand for a minute; after that its jobs are given to others.
         """
-        self._scripts.run("mode", node, "stopped", "stopped")
-        with reported():
-            self._redis.set(keys.alive(node), "1", ex=FAREWELL)
-            self._redis.srem(keys.ACTIVE, node)
+        self._scripts.run("stop", node, FAREWELL)
 
     def gone(self, node: str) -> None:
         """The last process of a stopped node has ended."""
@@ -344,12 +341,16 @@ class Nodes:
         return bool(self._scripts.run("offline", node, OFFLINE * patience, why))
 
     def set_mode(self, node: str, mode: str) -> None:
+        """What an operator wants of it; the mode that it has already is no change. Raises UnknownNode, Conflict."""
         row = self.row(node)
         if row.fields.get("kind") == "watched":
             raise Conflict(f"node {node} is only watched: it never gets work")
-        if row.fields.get("mode") == "stopped":
+        # The script looks again: the node may say goodbye, or be forgotten, at this moment.
+        before = "stopped" if row.state == "offline" else self._scripts.run("mode", node, mode)
+        if not before:
+            raise UnknownNode(f"there is no node {node!r}")
+        if before == "stopped":
             raise Conflict(f"node {node} is offline; start it first")
-        self._scripts.run("mode", node, mode, "live" if mode == "active" else mode)
 
     def forget(self, node: str) -> None:
         answer = int(self._scripts.run("forget", node))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -17,7 +17,7 @@ from cluster.dispatch import dispatch
 from cluster.errors import BadWeights, Conflict, NoLiveNode, NotFound, StoreError, UnknownNode, UnknownPolicy
 from cluster.intake import Upload
 from cluster.learning import Costs
-from cluster.ledger import Ledger, NewJob
+from cluster.ledger import ENDED_BADLY, UNFINISHED, Ledger, NewJob
 from cluster.nodes import MODES, Nodes, Snapshot
 from cluster.placement import Placer
 from cluster.scheduling import DEFAULT_POLICY, FIXED, HOLD, POLICIES, Job, Weights
@@ -275,12 +275,40 @@ class Cluster:
         dispatch(self)
         return view
 
+    def retry_batch(self, batch_id: str) -> int:
+        """Every failed, quarantined or cancelled job of the batch waits again; returns how many. Raises NotFound."""
+        self.ledger.batch(batch_id)
+        return self._retry(self.ledger.batch_slices(batch_id), ENDED_BADLY)
+
+    def retry_all(self, state: str) -> int:
+        """Every job that is in the state, one of ENDED_BADLY, waits again; returns how many."""
+        return self._retry(self.ledger.state_slices(state), (state,))
+
+    def _retry(self, slices: Iterable[list[str]], states: Sequence[str]) -> int:
+        changed = 0
+        for ids in slices:
+            changed += sum(before in states for before in self.ledger.retry_each(ids, states).values())
+        if changed:
+            dispatch(self)
+        return changed
+
+    def cancel_batch(self, batch_id: str) -> int:
+        """Cancels every job of the batch that is not finished; returns how many. Raises NotFound."""
+        self.ledger.batch(batch_id)
+        changed = 0
+        for ids in self.ledger.batch_slices(batch_id):
+            changed += sum(before in UNFINISHED for before in self.ledger.cancel_each(ids).values())
+        if changed:
+            dispatch(self)
+        return changed
+
     def batch(self, batch_id: str, after: int | None = None) -> dict[str, Any]:
         """A batch; with `after` also its jobs in order of finishing from that position on."""
         view = self.ledger.batch(batch_id)
         if after is not None:
             ids = self.ledger.finished_after(batch_id, after)
-            view["results"] = self.ledger.views(ids)
+            found = self.ledger.views([job_id for job_id in ids if job_id])
+            view["results"] = [job for job in found if job["state"] in keys.FINISHED]  # none tried again this moment
             view["next_after"] = after + len(ids)
         return view
 

@@ -27,6 +27,22 @@ def get_batch(batch_id: str) -> ResponseReturnValue:
     return context.cluster().batch(batch_id, query(BatchQuery).after)
 
 
+@blueprint.post("/batches/<id:batch_id>/retry")
+@describe(
+    "Run every failed, quarantined or cancelled job of a batch again",
+    answers={200: schemas.Changed},
+    problems=(404, 503),
+)
+def retry(batch_id: str) -> ResponseReturnValue:
+    return {"changed": context.cluster().retry_batch(batch_id)}
+
+
+@blueprint.post("/batches/<id:batch_id>/cancel")
+@describe("Cancel every job of a batch that is not finished", answers={200: schemas.Changed}, problems=(404, 503))
+def cancel(batch_id: str) -> ResponseReturnValue:
+    return {"changed": context.cluster().cancel_batch(batch_id)}
+
+
 @blueprint.get("/batches/<id:batch_id>/archive")
 @describe(
     "The results that are done, as a ZIP file",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field
@@ -49,6 +51,10 @@ class JobsQuery(BaseModel):
     q: str | None = Field(None, description="Part of the file's name")
     cursor: str | None = Field(None, pattern=r"^\d{1,15}$", description="`next` of the page before")
     limit: int = Field(50, ge=1, le=500)
+
+
+class RetryQuery(BaseModel):
+    state: Literal["failed", "quarantined", "cancelled"] = Field(description="Jobs in this state are run again")
 
 
 class ResultQuery(BaseModel):
@@ -115,6 +121,17 @@ def get_thumbnail(job_id: str) -> ResponseReturnValue:
 @describe("Run a failed, quarantined or cancelled job again", answers={200: schemas.Job}, problems=(404, 409, 503))
 def retry(job_id: str) -> ResponseReturnValue:
     return context.cluster().retry(job_id)
+
+
+@blueprint.post("/jobs/retry")
+@describe(
+    "Run all failed jobs of the cluster again, or all quarantined or all cancelled ones",
+    query=RetryQuery,
+    answers={200: schemas.Changed},
+    problems=(400, 503),
+)
+def retry_all() -> ResponseReturnValue:
+    return {"changed": context.cluster().retry_all(query(RetryQuery).state)}
 
 
 @blueprint.post("/jobs/<id:job_id>/cancel")

@@ -129,6 +129,12 @@ class Batch(BaseModel):
     next_after: int = Field(default=0, description="the next `after`")
 
 
+class Changed(BaseModel):
+    """What was asked of many jobs at once; those that are in another state are left as they are."""
+
+    changed: int = Field(description="how many jobs are in another state now; 0 if the same was asked before")
+
+
 class Node(BaseModel):
     worker_id: str
     state: NodeState
@@ -148,8 +154,9 @@ class Node(BaseModel):
     load: float
     per_core: list[float]
     tasks_processed: int
-    running: int
-    waiting: int
+    running: int = Field(description="messages that a process works on")
+    waiting: int = Field(description="messages that wait for a process")
+    jobs: int = Field(description="images bound to the node; a message holds one or more. What a drain waits for")
     last_heartbeat: float
     age: float
 

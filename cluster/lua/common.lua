@@ -49,8 +49,8 @@ local function transition(id, to, word, detail)
   emit('type', 'job', 'job', id, 'batch', batch, 'state', to, 'node', node, 'attempt', attempt,
     'name', old[6] or '')
   if to == 'done' or to == 'failed' or to == 'cancelled' or to == 'quarantined' then
-    redis.call('HSET', key, 'finished_at', stamp)
-    redis.call('RPUSH', 'batch:' .. batch .. ':finished', id)
+    local place = redis.call('RPUSH', 'batch:' .. batch .. ':finished', id) - 1
+    redis.call('HSET', key, 'finished_at', stamp, 'finished_place', place)
   end
 end
 

@@ -1,12 +1,18 @@
--- ARGV: job. Returns the state it was in; '' if there is no such job. Counts of lost attempts begin anew.
-local id = ARGV[1]
-local key = 'job:' .. id
-local old = redis.call('HMGET', key, 'state', 'batch')
-local state = old[1]
-if not state then return '' end
-if state == 'failed' or state == 'quarantined' or state == 'cancelled' then
-  redis.call('LREM', 'batch:' .. old[2] .. ':finished', 1, id)
-  redis.call('HSET', key, 'lost', 0, 'error', '', 'result', '', 'finished_at', '', 'started_at', '', 'avoid', '')
-  requeue(id, 'retried', '')
+-- ARGV: states that may be tried again, separated by commas, then job ids, 200 at most. Returns the state that each job was in,
+-- '' where there is no such job; those in another state stay as they are. Counts of lost attempts begin anew.
+local allowed = ',' .. ARGV[1] .. ','
+local states = {}
+for i = 2, #ARGV do
+  local id = ARGV[i]
+  local key = 'job:' .. id
+  local old = redis.call('HMGET', key, 'state', 'batch', 'finished_place')
+  local state = old[1] or ''
+  if state ~= '' and string.find(allowed, ',' .. state .. ',', 1, true) then
+    -- Emptied, not removed: whoever reads the list by position goes on where they were.
+    redis.call('LSET', 'batch:' .. old[2] .. ':finished', old[3], '')
+    redis.call('HSET', key, 'lost', 0, 'error', '', 'result', '', 'finished_at', '', 'started_at', '', 'avoid', '')
+    requeue(id, 'retried', '')
+  end
+  states[i - 1] = state
 end
-return state
+return states

@@ -8,8 +8,9 @@ redis.call('SADD', 'workers:known', node)
 touch(node)
 -- A monitor goes on sampling beside a dead image worker: that must not bring the node back every second.
 local silent = redis.call('HGET', key, 'kind') == 'celery' and redis.call('EXISTS', key .. ':alive') == 0
-if not silent and redis.call('HGET', key, 'mode') ~= 'stopped' and redis.call('SADD', 'workers:active', node) == 1 then
-  emit('type', 'node', 'node', node, 'state', 'live', 'detail', '')
+local mode = redis.call('HGET', key, 'mode')
+if not silent and mode ~= 'stopped' and redis.call('SADD', 'workers:active', node) == 1 then
+  emit('type', 'node', 'node', node, 'state', mode == 'active' and 'live' or mode, 'detail', '')
 end
 if ARGV[2] ~= '' then
   redis.call('LPUSH', key .. ':history', '[' .. stamp .. ',' .. ARGV[2] .. ']')

@@ -195,6 +195,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.mode_is_set: 1 if held else 0,
             self.cancel: 1,
             self.retry: 2 if any(job.state in RETRIED for job in self.jobs.values()) else 1,
+            self.several_are_cancelled_or_tried_again: 1,
         }
         what = data.draw(st.sampled_from([event for event, weight in possible.items() for _ in range(weight)]))
         note(what.__name__)
@@ -324,6 +325,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def mode_is_set(self, draw: Draw) -> None:
         node, mode = draw(a_node), draw(st.sampled_from(["active", "active", "active", "paused", "draining"]))
+        self.registry.keep_alive(node)  # it lives, however long this example has taken
+        self.registry.sample(node, {"worker_id": node})
         self.registry.set_mode(node, mode)
         self.mode[node] = mode
 
@@ -346,6 +349,21 @@ class LedgerMachine(RuleBasedStateMachine):
         else:
             with pytest.raises(Conflict):
                 self.ledger.retry(job.id)
+
+    def several_are_cancelled_or_tried_again(self, draw: Draw) -> None:
+        picked = draw(st.lists(st.sampled_from(list(self.jobs)), min_size=1, max_size=4, unique=True))
+        before = {job_id: self.jobs[job_id].state for job_id in picked}
+        if draw(st.booleans()):
+            assert self.ledger.cancel_each(picked) == before
+            for job in (self.jobs[job_id] for job_id in picked if before[job_id] in ("queued", *HELD)):
+                job.end("cancelled")
+            self.forget_shares()
+        else:
+            states = draw(st.sampled_from([RETRIED, *((state,) for state in RETRIED)]))
+            assert self.ledger.retry_each(picked, states) == before
+            for job in (self.jobs[job_id] for job_id in picked if before[job_id] in states):
+                job.release(self.clock)
+                job.lost, job.avoid, job.mark = 0, "", ""
 
     # -- what must always hold -------------------------------------------------------------------------------------
 
@@ -412,7 +430,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert {state: int(record.get(state, 0)) for state in keys.JOB_STATES} == {
             state: counts[state] for state in keys.JOB_STATES
         }
-        assert sorted(finished) == sorted(job.id for job in members if job.state in keys.FINISHED)
+        assert sorted(filter(None, finished)) == sorted(job.id for job in members if job.state in keys.FINISHED)
 
 
 def test_the_ledger_does_what_the_model_says_whatever_happens(server: redis.Redis) -> None:

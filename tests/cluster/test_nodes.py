@@ -314,7 +314,7 @@ FIELDS = ("cpu_usage", "memory_usage", "own_cpu", "cumulo_cpu", "memory_free", "
 @given(st.fixed_dictionaries(dict.fromkeys((*FIELDS, "last_heartbeat"), NONSENSE)))
 def test_nonsense_that_a_node_reports_never_reaches_the_policies(fields: dict[str, str]) -> None:
     given_fields = {"kind": "celery", "mode": "active", **fields}
-    row = Row("pc", 0, 0, True, True, 1e9, list(given_fields), list(given_fields.values()))
+    row = Row("pc", 0, 0, 0, True, True, 1e9, list(given_fields), list(given_fields.values()))
     node = row.for_policy()
     assert 0 <= node.cpu <= 1
     assert 0 <= node.own <= 1

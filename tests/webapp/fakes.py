@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -52,6 +52,7 @@ def node_view(name: str, **fields: Any) -> dict[str, Any]:
         "tasks_processed": 7,
         "running": 0,
         "waiting": 0,
+        "jobs": 0,
         "last_heartbeat": time.time(),
         "age": 0.2,
         "version": "0.1.0",
@@ -286,6 +287,26 @@ class FakeCluster:
         self.move(job_id, "cancelled")
         return job
 
+    def _each(self, job_ids: Iterable[str], change: Callable[[str], object]) -> int:
+        changed = 0
+        for job_id in job_ids:
+            try:
+                change(job_id)
+            except Conflict:
+                continue
+            changed += 1
+        return changed
+
+    def retry_batch(self, batch_id: str) -> int:
+        return self._each(self._batch(batch_id)["jobs"], self.retry)
+
+    def retry_all(self, state: str) -> int:
+        self._reach()
+        return self._each([job_id for job_id, job in self._jobs.items() if job["state"] == state], self.retry)
+
+    def cancel_batch(self, batch_id: str) -> int:
+        return self._each(self._batch(batch_id)["jobs"], self.cancel)
+
     def _batch(self, batch_id: str) -> dict[str, Any]:
         self._reach()
         if batch_id not in self._batches:
@@ -333,6 +354,8 @@ class FakeCluster:
         del self._views[node]
 
     def set_node_mode(self, node: str, mode: str) -> dict[str, Any]:
+        if self.node(node)["state"] == "offline":
+            raise Conflict(f"node {node} is offline; start it first")
         self.node(node)["state"] = "live" if mode == "active" else mode
         return self.node(node)
 

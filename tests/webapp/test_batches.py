@@ -38,6 +38,21 @@ def test_results_in_order_of_finishing(client: FlaskClient, cluster: FakeCluster
 def test_unknown_batch(client: FlaskClient) -> None:
     assert client.get("/api/v1/batches/b9").status_code == 404
     assert client.get("/api/v1/batches/b9/archive").status_code == 404
+    for verb in ("retry", "cancel"):
+        assert client.post(f"/api/v1/batches/b9/{verb}").status_code == 404
+
+
+def test_a_batch_is_cancelled_and_tried_again_as_often_as_asked(
+    client: FlaskClient, cluster: FakeCluster, submit: Submit
+) -> None:
+    answer = submit("a.png", "b.png", "c.png")
+    url = f"/api/v1/batches/{answer['batch']}"
+    cluster.finish(answer["jobs"][0]["id"])
+    for verb, changed in (("cancel", 2), ("cancel", 0), ("retry", 2), ("retry", 0)):
+        response = client.post(f"{url}/{verb}")
+        assert (response.status_code, response.get_json()) == (200, {"changed": changed})
+    counts = client.get(url).get_json()["counts"]
+    assert (counts["done"], counts["queued"]) == (1, 2)
 
 
 def test_the_archive_has_the_finished_results_under_names_of_their_own(

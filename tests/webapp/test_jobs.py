@@ -47,6 +47,23 @@ def test_cancel_and_retry(client: FlaskClient, submit: Submit) -> None:
     assert client.post(f"/api/v1/jobs/{job_id}/retry").get_json()["state"] == "queued"
 
 
+def test_all_jobs_of_a_state_are_tried_again(client: FlaskClient, cluster: FakeCluster, submit: Submit) -> None:
+    jobs = submit("a.png", "b.png", "c.png")["jobs"]
+    for job in jobs[:2]:
+        cluster.fail(job["id"])
+    cluster.cancel(jobs[2]["id"])
+    for state, changed in (("quarantined", 0), ("failed", 2), ("failed", 0), ("cancelled", 1)):
+        response = client.post(f"/api/v1/jobs/retry?state={state}")
+        assert (response.status_code, response.get_json()) == (200, {"changed": changed})
+
+
+@pytest.mark.parametrize("query", ["", "?state=running", "?state="])
+def test_which_jobs_are_tried_again_has_to_be_said(client: FlaskClient, submit: Submit, query: str) -> None:
+    response = client.post(f"/api/v1/jobs/retry{query}")
+    assert response.status_code == 400
+    assert "`state`" in response.get_json()["detail"]
+
+
 def test_the_result_with_its_true_type(client: FlaskClient, cluster: FakeCluster, submit: Submit) -> None:
     job = cluster.finish(submit("foto.png", format="webp")["jobs"][0]["id"])
     response = client.get(f"/api/v1/jobs/{job['id']}/result")

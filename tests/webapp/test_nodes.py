@@ -30,6 +30,14 @@ def test_pause_resume_drain(client: FlaskClient) -> None:
         assert client.post(f"/api/v1/nodes/pc-9/{verb}").status_code == 404
 
 
+def test_an_offline_node_is_neither_paused_nor_drained_nor_resumed(client: FlaskClient, cluster: FakeCluster) -> None:
+    cluster.set_nodes(node_view("pc-1", state="offline"))
+    for verb in ("pause", "drain", "resume"):
+        response = client.post(f"/api/v1/nodes/pc-1/{verb}")
+        assert response.status_code == 409
+        assert "offline" in response.get_json()["detail"]
+
+
 def test_an_offline_node_is_forgotten(client: FlaskClient, cluster: FakeCluster) -> None:
     cluster.set_nodes(node_view("pc-1"), node_view("pc-2", state="offline"))
     assert client.delete("/api/v1/nodes/pc-1").status_code == 409
