@@ -6,8 +6,10 @@ from typing import Any
 
 import httpx
 
-from cluster.errors import ClusterError
+from cluster.errors import ClusterError, Conflict, NotFound
 from cluster.home import Running
+
+REFUSALS = {404: NotFound, 409: Conflict}
 
 
 class Api:
@@ -27,7 +29,7 @@ class Api:
         except httpx.HTTPError as error:
             raise ClusterError(f"no answer from {self._url}: {error}") from error
         if response.is_error:
-            raise ClusterError(_problem(response))
+            raise REFUSALS.get(response.status_code, ClusterError)(_problem(response))
         return response
 
     def get(self, path: str, **params: Any) -> Any:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
+from werkzeug.serving import make_server
 
 from cluster import runtime
 from cluster.celery import app
@@ -13,8 +15,11 @@ from cluster.connection import Scripts, connect
 from cluster.ledger import Ledger
 from cluster.nodes import Nodes
 from cluster.service import Cluster
-from cluster.settings import PREFIX
+from cluster.settings import PREFIX, Settings
 from tests.servers import running_valkey
+from webapp import create_app
+
+TOKEN = "secret-token"
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +80,19 @@ def cluster(server: redis.Redis, valkey_url: str, _celery: None, monkeypatch: py
     cluster.redis.close()
     runtime.current().redis.close()
     runtime._for_process.cache_clear()
+
+
+@pytest.fixture
+def served(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """The cluster behind its real API, which the command finds."""
+    app = create_app(Settings(token=TOKEN), cluster)
+    web = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=web.serve_forever)
+    thread.start()
+    monkeypatch.setenv("CUMULO_URL", f"http://127.0.0.1:{web.server_port}")
+    monkeypatch.setenv("CUMULO_TOKEN", TOKEN)
+    yield cluster
+    web.shutdown()
+    thread.join()
+    web.server_close()
+    app.extensions["cumulo"].broadcaster.close()

@@ -100,7 +100,10 @@ def test_a_parameter_is_described_by_its_default_and_its_range() -> None:
 # -- finding the cluster --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [["nodes"], ["job", "j1"], ["policy"], ["replay"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["nodes"], ["drain", "pc"], ["jobs"], ["job", "j1"], ["retry", "j1"], ["policy"], ["replay"]],
+)
 def test_without_a_cluster_one_line_says_how_to_start_one(arguments: list[str]) -> None:
     result = cumulo(*arguments)
     assert result.exit_code == 1

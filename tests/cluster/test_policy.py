@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import threading
-from collections.abc import Iterator
 
 import pytest
 import redis
 from click.testing import CliRunner, Result
-from werkzeug.serving import make_server
 
 from cluster import keys
 from cluster.cli import main
@@ -18,10 +15,6 @@ from cluster.cli.policy import parse_weights
 from cluster.errors import BadWeights, UnknownPolicy
 from cluster.scheduling import POLICIES, Weights
 from cluster.service import Cluster
-from cluster.settings import Settings
-from webapp import create_app
-
-TOKEN = "secret-token"
 
 
 def policy_events(cluster: Cluster) -> list[str]:
@@ -83,22 +76,6 @@ def test_an_unknown_policy_changes_no_weights(cluster: Cluster) -> None:
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def served(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """The cluster behind its real API, which the command finds."""
-    app = create_app(Settings(token=TOKEN), cluster)
-    web = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=web.serve_forever)
-    thread.start()
-    monkeypatch.setenv("CUMULO_URL", f"http://127.0.0.1:{web.server_port}")
-    monkeypatch.setenv("CUMULO_TOKEN", TOKEN)
-    yield cluster
-    web.shutdown()
-    thread.join()
-    web.server_close()
-    app.extensions["cumulo"].broadcaster.close()
 
 
 def policy(*arguments: str) -> Result:
