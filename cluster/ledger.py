@@ -25,7 +25,7 @@ from cluster.scheduling.chunks import together
 from cluster.scheduling.rebalancing import Message
 from cluster.scheduling.state import CLASSES_PER_LANE
 
-SLICE = 200  # jobs that one script changes at most: a few milliseconds of the server's time
+SLICE = 50  # jobs that one step cancels or tries again: a few milliseconds of the server's time
 UNITS = 1e5  # of predicted work in a second, as lua/common.lua counts it
 WIDTH = 10**14  # of a class of ranks, as in lua/common.lua: 40 of them are still exact in a double
 
@@ -203,8 +203,8 @@ class Ledger:
         ids = [new_id("j") for _ in jobs]
         places, end = _places([job.cost for job in jobs], longest_first)
         first_tag: str | None = None
-        for start in range(0, len(jobs), SLICE):
-            slice_ids = ids[start : start + SLICE]
+        for start in range(0, len(jobs), 200):  # a slice is a few milliseconds of the server's time
+            slice_ids = ids[start : start + 200]
             given = {
                 "batch": {"id": batch_id, "fields": output},
                 "class": waiting_class,

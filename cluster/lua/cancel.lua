@@ -1,4 +1,4 @@
--- ARGV: job ids, 200 at most. Returns the state that each was in, '' where there is no such job; finished ones stay as they are.
+-- ARGV: job ids. Returns the state that each was in, '' where there is no such job; finished ones stay as they are.
 local states = {}
 for i, id in ipairs(ARGV) do
   local state = redis.call('HGET', 'job:' .. id, 'state') or ''

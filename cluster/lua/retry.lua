@@ -1,4 +1,4 @@
--- ARGV: states that may be tried again, separated by commas, then job ids, 200 at most. Returns the state that each job was in,
+-- ARGV: states that may be tried again, separated by commas, then job ids. Returns the state that each job was in,
 -- '' where there is no such job; those in another state stay as they are. Counts of lost attempts begin anew.
 local allowed = ',' .. ARGV[1] .. ','
 local states = {}

@@ -143,13 +143,13 @@ def test_a_batch_is_cancelled_but_for_what_has_ended(pc1: Cluster) -> None:
 
 def test_a_batch_is_tried_again_but_for_what_is_done_or_under_way(pc1: Cluster) -> None:
     batch, ids = submit_batch(pc1.ledger, 2 * SLICE + 10)
-    other = submit(pc1.ledger, 1, batch=None)
-    fail(pc1.ledger, *ids[: SLICE + 50], *other)
-    finish(pc1.ledger, *ids[SLICE + 50 : SLICE + 60])
+    other = submit(pc1.ledger, 1)
+    fail(pc1.ledger, *ids[: SLICE + 20], *other)
+    finish(pc1.ledger, *ids[SLICE + 20 : SLICE + 30])
     pc1.ledger.cancel(ids[-1])
     # No node takes them, so that they are seen to wait.
     pc1.set_node_mode("pc-1", "paused")
-    assert pc1.retry_batch(batch) == SLICE + 51
+    assert pc1.retry_batch(batch) == SLICE + 21
     assert pc1.retry_batch(batch) == 0
     assert pc1.batch(batch)["counts"]["queued"] == len(ids) - 10
     assert states(pc1.ledger, other) == ["failed"]
