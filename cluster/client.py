@@ -83,21 +83,22 @@ class DirectRunner:
         return self._results(feed)
 
     def _results(self, feed: _Feed) -> Iterator[Finished]:
-        at = 0
-        seen: set[str] = set()  # a job that somebody tries again ends twice: its first end is the one told
+        ledger = self._cluster.ledger
+        after, told = 0, set[str]()
         try:
             while True:
-                ended = not feed.is_alive()  # asked first: what it left behind is then seen below
+                # Asked in this order: what the feed left behind, and what is finished now, is seen below.
+                ended = not feed.is_alive()
+                complete = ended and (feed.batch is None or ledger.batch(feed.batch)["state"] == "finished")
                 refused = feed.refused()
                 yield from refused
-                ids = self._cluster.ledger.finished_after(feed.batch, at) if feed.batch else []
-                at += len(ids)
-                for job in self._cluster.ledger.outcomes([job_id for job_id in ids if job_id]):
-                    if job["state"] in keys.FINISHED and job["id"] not in seen:
-                        seen.add(job["id"])
+                ids, after = ledger.finished_after(feed.batch, after) if feed.batch else ([], 0)
+                for job in ledger.outcomes(ids):
+                    # Somebody may try a job again: it is told as it ended first.
+                    if job["state"] in keys.FINISHED and job["id"] not in told:
+                        told.add(job["id"])
                         yield self._finished(job)
-                # More than the feed knows of may have come back: it failed after it had recorded them.
-                if ended and len(seen) >= feed.recorded:
+                if complete and not ids:
                     break
                 if not ids and not refused:
                     time.sleep(POLL)
@@ -114,7 +115,7 @@ class DirectRunner:
 
 
 class _Feed(threading.Thread):
-    """Stores the files and records them as one batch, a group at a time; `recorded` counts the jobs."""
+    """Stores the files and records them as one batch, a group at a time."""
 
     def __init__(self, cluster: Cluster, paths: Sequence[Path], record: Callable[..., tuple[str, list[str]]]) -> None:
         super().__init__(name="feed", daemon=True)
@@ -124,15 +125,12 @@ class _Feed(threading.Thread):
         self._refused: SimpleQueue[Finished] = SimpleQueue()
         self._stopped = threading.Event()
         self.batch: str | None = None
-        self.recorded = 0
         self.failure: Exception | None = None
 
     def run(self) -> None:
         try:
             for group in self._groups():
-                batch, ids = self._record(group, batch=self.batch)
-                self.recorded += len(ids)
-                self.batch = batch
+                self.batch, _ = self._record(group, batch=self.batch)
         except Exception as error:  # noqa: BLE001 - raised again where the results are given out
             self.failure = error
 
@@ -184,8 +182,7 @@ class HttpRunner:
             fields["format"] = format
         if quality:
             fields["quality"] = str(quality)
-        sent = after = 0
-        seen: set[str] = set()
+        after, told, finished, complete = 0, set[str](), False, False
         remaining = list(paths)
         while remaining and "batch" not in fields:  # the first accepted file makes the batch
             path = remaining.pop(0)
@@ -194,26 +191,25 @@ class HttpRunner:
                 yield outcome
             else:
                 fields["batch"] = outcome
-                sent += 1
         with ThreadPoolExecutor(UPLOADS) as pool:
             uploads: set[Future[Finished | str]] = {pool.submit(self._send, path, fields) for path in remaining}
-            while uploads or len(seen) < sent:
+            while uploads or ("batch" in fields and not complete):
                 if uploads:
                     ready, uploads = wait(uploads, timeout=POLL, return_when=FIRST_COMPLETED)
-                    for future in ready:
-                        outcome = future.result()
+                    for outcome in (future.result() for future in ready):
                         if isinstance(outcome, Finished):
                             yield outcome
-                        else:
-                            sent += 1
-                else:
+                elif not finished:  # else the rest is asked for at once
                     time.sleep(4 * POLL)
-                if sent:
+                if "batch" in fields:
                     batch = self._api.get(f"batches/{fields['batch']}", after=after)
-                    after = batch["next_after"]
-                    for job in batch["results"]:
-                        if job["id"] not in seen:
-                            seen.add(job["id"])
+                    after, results = batch["next_after"], batch["results"]
+                    finished = batch["state"] == "finished"
+                    complete = finished and not results
+                    for job in results:
+                        # Somebody may try a job again: it is told as it ended first.
+                        if job["id"] not in told:
+                            told.add(job["id"])
                             yield self._finished(job)
 
     def _send(self, path: Path, fields: dict[str, str]) -> Finished | str:

@@ -92,7 +92,7 @@ def batch_jobs(batch_id: str) -> str:
 
 
 def batch_finished(batch_id: str) -> str:
-    """list: job ids in order of finishing."""
+    """zset: job ids by order of finishing."""
     return f"batch:{batch_id}:finished"
 
 

@@ -491,13 +491,15 @@ class Ledger:
             yield [job_id for job_id, _ in rows]
             after = f"({int(rows[-1][1])}"
 
-    def finished_after(self, batch_id: str, after: int, count: int = 500) -> list[str]:
-        """Ids of the batch's finished jobs in order of finishing, from position `after`.
+    def finished_after(self, batch_id: str, after: int, count: int = 500) -> tuple[list[str], int]:
+        """Ids of the batch's finished jobs in order of finishing, from position `after`, and where to go on from.
 
-        '' holds the place of a job that was tried again; it comes once more when it has finished again.
+        A job that is tried again loses its place and gets a new one; the places of the others stay what they are.
         """
+        key = keys.batch_finished(batch_id)
         with reported():
-            return list(self._redis.lrange(keys.batch_finished(batch_id), after, after + count - 1))
+            rows = self._redis.zrangebyscore(key, f"({after}", "+inf", 0, count, withscores=True)
+        return [job_id for job_id, _ in rows], int(rows[-1][1]) if rows else after
 
     def page(self, state: str | None, before: int | None, count: int) -> list[tuple[str, int]]:
         """Up to `count` (job id, order of arrival) pairs, newest first, older than `before`."""

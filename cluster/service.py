@@ -306,10 +306,9 @@ class Cluster:
         """A batch; with `after` also its jobs in order of finishing from that position on."""
         view = self.ledger.batch(batch_id)
         if after is not None:
-            ids = self.ledger.finished_after(batch_id, after)
-            found = self.ledger.views([job_id for job_id in ids if job_id])
-            view["results"] = [job for job in found if job["state"] in keys.FINISHED]  # none tried again this moment
-            view["next_after"] = after + len(ids)
+            ids, view["next_after"] = self.ledger.finished_after(batch_id, after)
+            # One may have been tried again at this moment.
+            view["results"] = [job for job in self.ledger.views(ids) if job["state"] in keys.FINISHED]
         return view
 
     def batches(self, batch_ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -49,8 +49,8 @@ local function transition(id, to, word, detail)
   emit('type', 'job', 'job', id, 'batch', batch, 'state', to, 'node', node, 'attempt', attempt,
     'name', old[6] or '')
   if to == 'done' or to == 'failed' or to == 'cancelled' or to == 'quarantined' then
-    local place = redis.call('RPUSH', 'batch:' .. batch .. ':finished', id) - 1
-    redis.call('HSET', key, 'finished_at', stamp, 'finished_place', place)
+    redis.call('HSET', key, 'finished_at', stamp)
+    redis.call('ZADD', 'batch:' .. batch .. ':finished', redis.call('HINCRBY', 'batch:' .. batch, 'endings', 1), id)
   end
 end
 

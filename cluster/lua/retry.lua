@@ -5,11 +5,10 @@ local states = {}
 for i = 2, #ARGV do
   local id = ARGV[i]
   local key = 'job:' .. id
-  local old = redis.call('HMGET', key, 'state', 'batch', 'finished_place')
+  local old = redis.call('HMGET', key, 'state', 'batch')
   local state = old[1] or ''
   if state ~= '' and string.find(allowed, ',' .. state .. ',', 1, true) then
-    -- Emptied, not removed: whoever reads the list by position goes on where they were.
-    redis.call('LSET', 'batch:' .. old[2] .. ':finished', old[3], '')
+    redis.call('ZREM', 'batch:' .. old[2] .. ':finished', id)
     redis.call('HSET', key, 'lost', 0, 'error', '', 'result', '', 'finished_at', '', 'started_at', '', 'avoid', '')
     requeue(id, 'retried', '')
   end

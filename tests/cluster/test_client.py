@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
 import filters
-from cluster.client import GROUP, DirectRunner, Finished
+from cluster import keys
+from cluster.client import GROUP, DirectRunner, Finished, HttpRunner
 from cluster.errors import BacklogFull, ClusterUnavailable, NoLiveNode
+from cluster.home import Running
 from cluster.lease import Lease
+from cluster.ledger import new_id
 from cluster.service import Cluster
 from cluster.settings import load_settings
-from tests.cluster.ledgers import add_node
+from tests.cluster.ledgers import add_node, done, failed
 from tests.filters.images import encoded, photo
 
 SEPIA = filters.parse_pipeline(["sepia"])
@@ -107,3 +114,57 @@ def test_a_full_backlog_is_told_after_the_results_of_what_was_taken(cluster: Clu
     assert GROUP <= done < 30 * GROUP
     assert done == small.ledger.counts()["done"]
     small.redis.close()
+
+
+@pytest.mark.parametrize("way", ["direct", "http"])
+def test_nothing_is_missed_where_somebody_tries_a_job_again_meanwhile(
+    served: Cluster, tmp_path: Path, way: str
+) -> None:
+    """The node is this test: each of the three images ends when it says so, and the first one twice."""
+    add_node(served.registry, "pc-1", cores=3)
+    served.redis.persist(keys.alive("pc-1"))
+    ledger = served.ledger
+    running = Running(os.environ["CUMULO_URL"], os.environ["CUMULO_TOKEN"], "", "", 0)
+    runner = HttpRunner(running) if way == "http" else DirectRunner(served, served.home_store)
+    sha256 = served.home_store.put(encoded(photo(24, 16), "jpeg"))
+    told: SimpleQueue[Finished | None] = SimpleQueue()
+
+    def follow() -> None:
+        for finished in runner.run(pictures(tmp_path, 3), SEPIA, None, None):
+            told.put(finished)
+        told.put(None)
+
+    def end(job_id: str, state: str) -> None:
+        lease = new_id("l")
+        ledger.return_waiting("pc-1")
+        attempts = ledger.bind("pc-1", lease, [job_id], {}, None)
+        assert isinstance(attempts, dict)
+        orders = ledger.claim("pc-1", lease, attempts)
+        outcomes = [
+            replace(done(order), result={**done(order).result, "sha256": sha256}) if state == "done" else failed(order)
+            for order in orders
+            if order.id == job_id
+        ]
+        assert len(outcomes) == 1
+        ledger.commit("pc-1", lease, outcomes)
+        ledger.give_back("pc-1", "a single image came along", lost=False, lease=lease)
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    try:
+        while sum(ledger.counts().values()) < 3:
+            time.sleep(0.01)
+        first, second, third = (job["id"] for job in reversed(served.jobs()["items"]))
+        end(first, "failed")
+        assert told.get(timeout=30).error  # type: ignore[union-attr]  # its end is told
+        ledger.retry(first)
+        end(second, "done")
+        assert told.get(timeout=30).name == ledger.job(second)["name"]  # type: ignore[union-attr]
+        end(first, "done")
+        end(third, "done")
+        assert told.get(timeout=30).name == ledger.job(third)["name"]  # type: ignore[union-attr]
+        assert told.get(timeout=30) is None
+    finally:
+        for job in served.jobs()["items"]:
+            ledger.cancel_each([job["id"]])
+        thread.join()

@@ -296,8 +296,8 @@ def test_a_result_is_committed_and_counted(ledger: Ledger, server: redis.Redis) 
     assert (other["state"], other["error"]["detail"], other["error"]["step"]) == ("failed", "it is cut short", 1)
     view = ledger.batch(batch)
     assert (view["state"], view["finished"], view["counts"]["done"], view["counts"]["failed"]) == ("finished", 2, 1, 1)
-    assert ledger.finished_after(batch, 0) == [first, second]
-    assert ledger.finished_after(batch, 1) == [second]
+    assert ledger.finished_after(batch, 0) == ([first, second], 2)
+    assert ledger.finished_after(batch, 1) == ([second], 2)
     assert server.hget(keys.worker("pc-1"), "tasks_processed") == "2"
 
 
@@ -437,11 +437,11 @@ def test_a_failed_or_cancelled_job_can_be_tried_again(ledger: Ledger) -> None:
         assert (job["state"], job["error"], job["finished_at"], job["node"]) == ("queued", None, None, None)
     assert waiting(ledger) == ids
     assert ledger.batch(batch)["state"] == "running"
-    assert ledger.finished_after(batch, 0) == ["", ""], "whoever has read so far goes on from there"
+    assert ledger.finished_after(batch, 0) == ([], 0)
     message, orders = start(ledger, "pc-2", *ids)
     ledger.commit("pc-2", message.lease, [done(order) for order in orders])
     assert ledger.batch(batch)["counts"]["done"] == 2
-    assert sorted(ledger.finished_after(batch, 2)) == sorted(ids)
+    assert ledger.finished_after(batch, 2) == (ids, 4), "whoever had read them goes on from there"
 
 
 def test_only_a_job_that_ended_badly_can_be_tried_again(ledger: Ledger) -> None:

@@ -400,8 +400,8 @@ class LedgerMachine(RuleBasedStateMachine):
         hashes = [keys.job(job_id) for job_id in self.jobs] + [keys.batch(batch) for batch in self.batches]
         hashes += [key(node) for node in NODES for key in (keys.node_jobs, keys.worker)]
         hashes += [keys.SHARES]
-        lists = [keys.timeline(job_id) for job_id in self.jobs] + [keys.batch_finished(batch) for batch in self.batches]
-        sorted_sets = [keys.BACKLOG, *map(keys.state, keys.JOB_STATES)]
+        lists = [keys.timeline(job_id) for job_id in self.jobs]
+        sorted_sets = [*map(keys.batch_finished, self.batches), keys.BACKLOG, *map(keys.state, keys.JOB_STATES)]
         sorted_sets += [key(node) for node in NODES for key in (keys.waiting, keys.running)]
         sets = [keys.lease(message.lease) for message in self.sent]
         pipe = self.server.pipeline(transaction=False)
@@ -430,7 +430,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert {state: int(record.get(state, 0)) for state in keys.JOB_STATES} == {
             state: counts[state] for state in keys.JOB_STATES
         }
-        assert sorted(filter(None, finished)) == sorted(job.id for job in members if job.state in keys.FINISHED)
+        assert sorted(finished) == sorted(job.id for job in members if job.state in keys.FINISHED)
 
 
 def test_the_ledger_does_what_the_model_says_whatever_happens(server: redis.Redis) -> None:
