@@ -17,6 +17,7 @@ from cluster.cli.common import console, data_option, find_cluster, json_option, 
 from cluster.keys import JOB_STATES
 
 PAGE = 500  # what the API gives at once
+WIDE = 140  # columns of a terminal
 STATE_COLOURS = {"done": "green", "running": "cyan", "failed": "red", "quarantined": "red", "cancelled": "yellow"}
 
 
@@ -68,24 +69,31 @@ def fetch(api: Api, wanted: dict[str, str], limit: int) -> tuple[list[dict[str, 
 
 
 def show(jobs: Sequence[dict[str, Any]], out: Console) -> None:
+    """Ids are never cut, because other commands take them; a narrow terminal leaves out what there is no room for."""
+    wide = out.width >= WIDE
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("job", no_wrap=True)  # whole, because other commands take it
-    for name in ("image", "state", "node"):
-        table.add_column(name)
-    for name in ("attempt", "submitted", "took"):
-        table.add_column(name, justify="right")
-    table.add_column("")
+    table.add_column("job", no_wrap=True, min_width=max(len(job["id"]) for job in jobs))
+    table.add_column("state", no_wrap=True, min_width=max(len(job["state"]) for job in jobs))
+    for name in ("node", "image"):
+        table.add_column(name, no_wrap=True)
+    if wide:
+        for name in ("attempt", "submitted", "took"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("", no_wrap=True)
     for job in jobs:
         state = job["state"]
         took = job["finished_at"] - job["started_at"] if job["finished_at"] and job["started_at"] else None
-        table.add_row(
-            job["id"],
-            escape(job["name"]),
-            f"[{STATE_COLOURS.get(state, 'default')}]{state}[/]",
-            job["node"] or "",
+        more = (
             str(job["attempt"]),
-            time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(job["created_at"])),
+            time.strftime("%m-%d %H:%M:%S", time.localtime(job["created_at"])),
             "" if took is None else f"{took:.2f} s",
             escape(job["error"]["detail"]) if job["error"] else "",
+        )
+        table.add_row(
+            job["id"],
+            f"[{STATE_COLOURS.get(state, 'default')}]{state}[/]",
+            job["node"] or "",
+            escape(job["name"]),
+            *(more if wide else ()),
         )
     out.print(table)

@@ -48,12 +48,19 @@ def command(node: str | None, redis_url: str | None, concurrency: int | None, da
     )
     try:
         supervisor.start()
-        click.echo(f"Node {settings.node} works with {plan.concurrency} processes. Ctrl-C stops it.", err=True)
+        click.echo(f"Node {settings.node} {_how(cluster, plan)}. Ctrl-C stops it.", err=True)
         run_until_signalled(supervisor, lambda: None)
     except StartFailed as error:
         raise ClusterError(str(error)) from error
     finally:
         supervisor.stop()
+
+
+def _how(cluster: Cluster, plan: NodePlan) -> str:
+    state = cluster.node(plan.name)["state"]
+    if state in ("paused", "draining"):
+        return f"is {state}, as it was left: it gets no work until `cumulo resume {plan.name}`"
+    return f"works with {plan.concurrency} processes"
 
 
 def _refuse_second(cluster: Cluster, node: str) -> None:

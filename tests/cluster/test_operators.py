@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import signal
@@ -17,9 +18,11 @@ from typing import Any
 import pytest
 import redis
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from cluster import keys
 from cluster.cli import main
+from cluster.cli.jobs import show
 from cluster.errors import Conflict, NotFound, UnknownNode
 from cluster.ledger import ENDED_BADLY, SLICE, Ledger, WorkOrder
 from cluster.service import Cluster
@@ -459,7 +462,7 @@ def test_jobs_are_listed_and_found(here: Cluster) -> None:
     table = cumulo("jobs").output
     assert [line.split()[0] for line in table.splitlines()[1:]] == list(reversed(ids))
     [row] = [line for line in table.splitlines() if line.startswith(ids[1])]
-    assert "photo-2.jpg  failed  pc-1" in row
+    assert "failed  pc-1  photo-2.jpg" in row
     assert "it is cut short" in row
     assert listed() == list(reversed(ids))
     assert listed("--state", "failed") == listed("--node", "pc-1") == listed("--q", "photo-2") == [ids[1]]
@@ -468,6 +471,17 @@ def test_jobs_are_listed_and_found(here: Cluster) -> None:
     assert "--limit 6" in cumulo("jobs", "--limit", "3").stderr
     assert cumulo("jobs", "--state", "done").output == "No such job.\n"
     assert cumulo("jobs", "--state", "lost").exit_code == 2
+
+
+@pytest.mark.parametrize("width", [80, 120, 160])
+def test_a_narrow_terminal_cuts_names_and_never_ids_or_states(here: Cluster, width: int) -> None:
+    ids = submit(here.ledger, 2)
+    fail(here.ledger, ids[0])
+    paper = io.StringIO()
+    show(here.jobs()["items"], Console(file=paper, width=width))
+    lines = paper.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert [line.split()[:2] for line in lines[1:]] == [[ids[1], "queued"], [ids[0], "failed"]]
 
 
 def test_a_listing_goes_on_where_a_page_ends(here: Cluster) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.clusters import Plain, Up, cumulo, wait_until
+from tests.integration.clusters import CUMULO, Plain, Up, cumulo, wait_until
 from tests.integration.photos import jpeg_files, jpegs
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -83,6 +83,16 @@ def test_a_paused_and_a_draining_node_stay_so_when_they_restart(room: Room) -> N
     for node in wanted:
         room.view.registry.set_mode(node, "active")
     room.await_live(*NODES)
+
+
+def test_cumulo_worker_says_that_its_node_is_still_paused(room: Room) -> None:
+    room.view.registry.set_mode("pc-c", "paused")
+    room.stop("pc-c")
+    worker = room.run("worker", [*CUMULO, "worker", "--name", "pc-c", "--concurrency", "1"])
+    wait_until(lambda: "Ctrl-C stops it" in worker.output(), "the worker to have started")
+    assert "Node pc-c is paused, as it was left: it gets no work until `cumulo resume pc-c`." in worker.output()
+    assert worker.end() == 0
+    assert worker.left() == []
 
 
 # -- commands under load ----------------------------------------------------------------------------------------------
