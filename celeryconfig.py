@@ -50,7 +50,6 @@ worker_concurrency = _settings.concurrency or None  # None: as many as the cores
 worker_send_task_events = True  # for Flower; messages are leases of about 500 ms, so this costs little
 worker_hijack_root_logger = True
 worker_max_memory_per_child = 1_500_000  # KiB; Pillow's heap can stay fragmented after very large images
-task_time_limit = 600  # seconds; a process stuck on one image is replaced, its jobs count as lost
 worker_enable_remote_control = True  # Flower shows pools and queues by it
 broker_heartbeat = 0  # Redis has none
 event_queue_expires = 60.0  # seconds; queues of a Flower that is gone

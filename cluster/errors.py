@@ -6,6 +6,7 @@
     ├── NoLiveNode             no node can take work now
     ├── BacklogFull            too many jobs wait already
     ├── Conflict               the thing is in a state that forbids this
+    │   └── NameTaken          another image worker holds the node's name
     ├── NotFound
     │   ├── UnknownNode
     │   └── UnknownPolicy
@@ -45,6 +46,10 @@ class BacklogFull(ClusterError):
 
 
 class Conflict(ClusterError):
+    pass
+
+
+class NameTaken(Conflict):
     pass
 
 

@@ -57,7 +57,7 @@ def running(node: str) -> str:
 
 
 def alive(node: str) -> str:
-    """string, 3 s: the image worker's main process lives."""
+    """string, 3 s: the image worker's main process that lives and holds the node's name."""
     return f"worker:{node}:alive"
 
 

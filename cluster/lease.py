@@ -12,10 +12,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import filters
-from cluster import placement
+from cluster import placement, progress
 from cluster.dispatch import dispatch
 from cluster.errors import ClusterError, StoreError
 from cluster.ledger import Outcome, WorkOrder
+from cluster.limits import HARD, TimeLimit, time_limit
 from cluster.measure import Meter
 from cluster.scheduling import take
 from cluster.scheduling.chunks import share
@@ -28,6 +29,15 @@ logger = logging.getLogger(__name__)
 
 THUMBNAIL = 320  # pixels, longest side
 SNAPSHOT_SECONDS = 0.2  # how old the view of the cluster may be when a process decides to go on
+SPEED_SECONDS = 60.0  # how old it may be for time limits
+
+
+class TookTooLong(Exception):
+    """The soft limit was reached before this step (1-based)."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(step)
+        self.step = step
 
 
 @lru_cache(maxsize=64)
@@ -35,8 +45,11 @@ def _pipeline(text: str) -> filters.Pipeline:
     return filters.parse_pipeline(json.loads(text))
 
 
-def perform(cluster: Cluster, order: WorkOrder) -> Outcome:
-    """One image through its pipeline; the result is stored before this returns. Never raises for a bad image."""
+def perform(cluster: Cluster, order: WorkOrder, limit: TimeLimit, own: progress.Progress) -> Outcome:
+    """One image through its pipeline; the result is stored before this returns. Never raises for a bad image.
+
+    `own` is told how far it has got.
+    """
     started = time.monotonic()
     meter = Meter(order.input["width"] * order.input["height"] / 1e6)
 
@@ -50,10 +63,17 @@ def perform(cluster: Cluster, order: WorkOrder) -> Outcome:
 
     try:
         with meter:
-            stored = _processed(cluster, order)
+            stored = _processed(cluster, order, limit, own)
         return ended("done", result=stored)
     except filters.FilterError as error:
         return failed(error.type, error.detail, error.step)
+    except TookTooLong as error:
+        return failed(
+            "timeout",
+            f"it took more than {limit.soft:g} s of CPU time, the limit for this image and pipeline "
+            f"({order.cost:.2g} s were expected); ended before step {error.step}",
+            error.step,
+        )
     except StoreError as error:
         return failed("store", error.detail)
     except ClusterError as error:
@@ -65,20 +85,31 @@ def perform(cluster: Cluster, order: WorkOrder) -> Outcome:
         return failed("internal", f"unexpected {type(error).__name__}: {error}")
 
 
-def _processed(cluster: Cluster, order: WorkOrder) -> dict[str, Any]:
+def _processed(cluster: Cluster, order: WorkOrder, limit: TimeLimit, own: progress.Progress) -> dict[str, Any]:
     """Fetches the image, runs the pipeline, stores result and thumbnail; returns where they are."""
     data = cluster.store.get(order.input["sha256"])
+    own.enter(progress.WORKING, limit.hard)
+    pipeline = _pipeline(order.pipeline)
+    began = time.thread_time()
+
+    def on_step(number: int) -> None:
+        if time.thread_time() - began > limit.soft:
+            raise TookTooLong(number)
+        own.step(number, pipeline.steps[number - 1].filter)
+
     # A small picture that browsers show is its own thumbnail: making one would cost as much as the job.
     small = max(order.input["width"], order.input["height"]) <= 2 * THUMBNAIL
     small = small and (order.format or order.input["format"]) != "tiff"
     result = filters.apply(
         data,
-        _pipeline(order.pipeline),
+        pipeline,
         format=order.format,
         quality=order.quality,
         thumbnail=0 if small else THUMBNAIL,
         limits=cluster.limits,
+        on_step=on_step,
     )
+    own.enter(progress.STORING, HARD * cluster.settings.max_job_seconds)
     stored: dict[str, Any] = {
         "sha256": cluster.store.put(result.data),
         "bytes": len(result.data),
@@ -102,9 +133,17 @@ class Lease:
         self._node = node
         self._lease = lease
         self._until = time.monotonic() + cluster.settings.lease_seconds
+        self._progress = progress.own(progress.folder_of(cluster.settings, node))
 
     def run(self, attempts: dict[str, int]) -> dict[str, int]:
         """Returns how many jobs ended in which state."""
+        self._progress.between(self._lease)
+        try:
+            return self._run(attempts)
+        finally:
+            self._progress.between("")
+
+    def _run(self, attempts: dict[str, int]) -> dict[str, int]:
         ledger = self._cluster.ledger
         counts: dict[str, int] = {}
         orders: Sequence[WorkOrder] = ledger.claim(self._node, self._lease, attempts)
@@ -112,7 +151,7 @@ class Lease:
         while orders:
             outcomes = []
             for order in orders:
-                outcome = perform(self._cluster, order)
+                outcome = self._perform(order)
                 counts[outcome.state] = counts.get(outcome.state, 0) + 1
                 outcomes.append(outcome)
                 if order is orders[0] and len(orders) > 1 and order.id not in attempts and not taken:
@@ -130,6 +169,19 @@ class Lease:
         if claimed:
             dispatch(self._cluster)
         return counts
+
+    def _perform(self, order: WorkOrder) -> Outcome:
+        settings = self._cluster.settings
+        limit = time_limit(order.cost, self._speed(), settings.max_job_seconds)
+        self._progress.begin(self._lease, order.id, order.attempt, HARD * settings.max_job_seconds)
+        try:
+            return perform(self._cluster, order, limit, self._progress)
+        finally:
+            self._progress.between(self._lease)  # from here on nobody ends the process for this job's sake
+
+    def _speed(self) -> float:
+        nodes = self._cluster.recent_snapshot(SPEED_SECONDS).state.nodes
+        return next((node.speed for node in nodes if node.id == self._node), 1.0)
 
     def _appetite(self) -> dict[str, Any]:
         """What to take next, as `Ledger.commit` wants to know it: nothing once the lease is over, or where the policy

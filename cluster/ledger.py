@@ -60,6 +60,16 @@ class WorkOrder:
     format: str | None
     quality: int | None
     name: str
+    cost: float  # predicted CPU seconds on a core of speed 1
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """Over which job of a lease its process died; '' means over none, for instance because it was ended on purpose."""
+
+    job: str
+    step: int | None = None  # 1-based
+    signal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,14 +336,19 @@ class Ledger:
         _, orders = self._scripts.run("commit", node, lease, take, budget, free, longest, explained, *flat)
         return [_order(row) for row in orders]
 
-    def give_back(self, node: str, reason: str, *, lost: bool, lease: str = "", most: int = 500) -> int:
+    def give_back(
+        self, node: str, reason: str, *, lost: bool, lease: str = "", blame: Blame | None = None, most: int = 500
+    ) -> int:
         """Jobs bound to `node` (or to one lease) go back to the front of the backlog; returns how many.
 
-        With `lost`, running jobs count a lost attempt, and too many of those end in quarantine. At most `most`
-        jobs a call: fewer than that means that all are back.
+        With `lost`, running jobs count a lost attempt, and too many of those end in quarantine. Of one lease only the
+        job to `blame` does; where nobody knows which it was, and there were several, none does and each runs alone
+        next. At most `most` jobs a call: fewer than that means that all are back.
         """
         word = "rescued" if lost else "returned"
-        return int(self._scripts.run("release", node, lease, word, reason, "1" if lost else "0", self._max_lost, most))
+        culprit = [] if blame is None else [blame.job, blame.step or "", blame.signal]
+        flag = "1" if lost else "0"
+        return int(self._scripts.run("release", node, lease, word, reason, flag, self._max_lost, most, *culprit))
 
     def return_waiting(self, node: str, lease: str = "", why: str = "the node takes no new work") -> int:
         """Jobs sent to `node` (or under one lease) and not yet claimed go back to the backlog; running ones go on."""
@@ -375,6 +390,19 @@ class Ledger:
         """Leases that, as far as is known, a process of the node works on."""
         with reported():
             return list(self._redis.zrange(keys.running(node), 0, -1))
+
+    def still_held(self, lease_by_attempt: Mapping[tuple[str, int], str]) -> set[str]:
+        """Those of the given jobs that still run, in that attempt and under that lease."""
+        with reported():
+            pipe = self._redis.pipeline(transaction=False)
+            for job_id, _ in lease_by_attempt:
+                pipe.hmget(keys.job(job_id), "state", "attempt", "lease")
+            rows = pipe.execute() if lease_by_attempt else []
+        return {
+            job_id
+            for (job_id, attempt), lease, row in zip(lease_by_attempt, lease_by_attempt.values(), rows, strict=True)
+            if row == ["running", str(attempt), lease]
+        }
 
     def cancel(self, job_id: str) -> dict[str, Any]:
         return self._after("cancelled", UNFINISHED, job_id, *self.cancel_each([job_id]).values())
@@ -526,7 +554,7 @@ def batch_view(record: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _order(row: Sequence[str]) -> WorkOrder:
-    job_id, attempt, image, pipeline, output_format, quality, name = row
+    job_id, attempt, image, pipeline, output_format, quality, name, cost = row
     return WorkOrder(
         job_id,
         int(attempt),
@@ -535,4 +563,5 @@ def _order(row: Sequence[str]) -> WorkOrder:
         output_format or None,
         int(quality) if quality else None,
         name,
+        float(cost or 0),
     )

@@ -9,16 +9,18 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from celery import signals
 from celery.worker import state
 
-from cluster import measure, metrics, runtime
+from cluster import deaths, measure, metrics, progress, runtime
 from cluster.cores import usable_cpus
-from cluster.errors import ClusterError
+from cluster.errors import ClusterError, NameTaken
 from cluster.message import node_of_queue
 from cluster.network import local_address
+from cluster.nodes import NAME_SECONDS
 from cluster.version import __version__
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EVERY = 1.0  # seconds; the key lives for three
+EXIT_FAILURE = 1
 ORPHANED = 5  # looks in a row that find a lease in nobody's hands before its jobs are given to others
 
 
@@ -37,7 +40,8 @@ class Liveness:
 
     def __init__(self, consumer: Any) -> None:
         self._consumer = consumer
-        self._timer: Any = None
+        self._timers: list[Any] = []
+        self._watch = deaths.Watch()
         self._nodes: list[str] = []
         self._stopping = False
         self._missed: dict[str, int] = {}
@@ -51,14 +55,47 @@ class Liveness:
         try:
             for node in self._nodes:
                 self._register(node)
-            self._beat()
+        except NameTaken as error:
+            self._give_way(error)
+            return
         except ClusterError as error:
             logger.warning("cannot register yet: %s", error)
-        self._timer = self._consumer.timer.call_repeatedly(EVERY, self._beat)
+        self._beat()
+        self._take_up()
+        timer = self._consumer.timer
+        self._timers = [timer.call_repeatedly(EVERY, self._beat), timer.call_repeatedly(deaths.EVERY, self._look)]
+
+    def _take_up(self) -> None:
+        """What waited for a node: where no monitor runs, nobody else sends it."""
+        try:
+            runtime.current().dispatch()
+        except ClusterError as error:
+            logger.warning("cannot send what waits: %s", error)
+
+    def _give_way(self, error: NameTaken) -> None:
+        """Two image workers of one name would take each other's messages: this one ends, and touches nothing more."""
+        logger.critical("%s", error)
+        self._registered.difference_update(self._nodes)
+        self._nodes = []
+        state.should_stop = EXIT_FAILURE
+
+    def _await_name(self, node: str) -> None:
+        """An earlier life of this node that was killed holds the name for a moment. Raises NameTaken."""
+        until = time.monotonic() + NAME_SECONDS
+        while True:
+            try:
+                runtime.current().registry.keep_alive(node, starting=True)
+                return
+            except NameTaken:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
 
     def _register(self, node: str) -> None:
         cluster = runtime.current()
         if node not in self._registered:
+            self._await_name(node)
+            progress.clear(progress.folder_of(cluster.settings, node))
             # Whatever the ledger still believes to be here belonged to an earlier life of this node.
             cluster.ledger.give_back(node, "the node was started anew", lost=True)
         if not cluster.registry.is_calibrated(node):
@@ -92,16 +129,23 @@ class Liveness:
                 if cluster.registry.clock() - sampled_at > 2.0 * cluster.settings.sample_interval:
                     metrics.write_samples(cluster, (node,))
             self._rescue_orphans(cluster)
+        except NameTaken as error:
+            self._give_way(error)
         except ClusterError as error:
             logger.warning("no sign of life could be given: %s", error)
 
+    def _look(self) -> None:
+        # Celery itself notes the end of a process that it started as a replacement after up to 5 s only (5.6.3).
+        self._consumer.pool.maintain_pool()
+        try:
+            processes = {lease: process for lease, process in _in_hand() if lease and process}
+            self._watch.look(runtime.current(), self._nodes, processes)
+        except ClusterError as error:
+            logger.warning("cannot look after the processes: %s", error)
+
     def _rescue_orphans(self, cluster: Cluster) -> None:
         """The death of a process is reported at once, but the report is lost where Redis was away at that moment."""
-        try:
-            requests = (*state.active_requests, *state.reserved_requests)
-        except RuntimeError:
-            return  # in a pool of threads another one changed them meanwhile; the next look is in a second
-        in_hand = {request.request_dict.get("lease") for request in requests}
+        in_hand = {lease for lease, _ in _in_hand()}
         missed = {}
         for node in self._nodes:
             for lease in cluster.ledger.running_leases(node):
@@ -109,16 +153,14 @@ class Liveness:
                     continue
                 missed[lease] = self._missed.get(lease, 0) + 1
                 if missed[lease] >= ORPHANED:
-                    returned = cluster.ledger.give_back(node, "no process has it in hand", lost=True, lease=lease)
-                    logger.warning("lease %s was in nobody's hands; %d jobs go back to the backlog", lease, returned)
-                    cluster.dispatch()
+                    deaths.report(cluster, node, lease, "no process has it in hand")
         self._missed = missed
 
     def stop(self) -> None:
         """Connection lost, or Ctrl-C and SIGTERM: then the pool still finishes what it has in hand."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in self._timers:
+            timer.cancel()
+        self._timers = []
         if state.should_stop is not None and state.should_stop is not False:
             self._last_orders()
 
@@ -143,8 +185,21 @@ class Liveness:
         try:
             cluster = runtime.current()
             for node in self._nodes:
+                if not cluster.registry.holds(node):
+                    continue  # its next life has begun
                 cluster.ledger.give_back(node, "the node was stopped", lost=False)
                 cluster.registry.gone(node)
             cluster.dispatch()
         except ClusterError as error:
             logger.warning("could not hand back what was left: %s", error)
+
+
+def _in_hand() -> list[tuple[str | None, int | None]]:
+    """(lease, process) of every message that this worker has; the process is None until one has taken it."""
+    for _ in range(10):
+        try:
+            requests = (*state.active_requests, *state.reserved_requests)
+        except RuntimeError:
+            continue  # in a pool of threads another one changed them meanwhile
+        return [(request.request_dict.get("lease"), request.worker_pid) for request in requests]
+    return []

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
+import socket
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,7 +16,7 @@ import redis
 
 from cluster import keys
 from cluster.connection import Scripts, reported
-from cluster.errors import Conflict, UnknownNode
+from cluster.errors import Conflict, NameTaken, UnknownNode
 from cluster.ledger import UNITS, waiting_job
 from cluster.scheduling import Node, State, Weights
 from cluster.scheduling.decide import FEW
@@ -23,6 +27,10 @@ OFFLINE = 5.0
 ALIVE_MS = 3000
 FAREWELL = 60  # seconds
 MODES = ("active", "paused", "draining")
+NAME_SECONDS = ALIVE_MS / 1000 + 0.5
+"""After that a node's name is free if the process that held it is dead."""
+
+_START = secrets.token_hex(4)  # PCs may share a host name, and containers process ids
 
 POLICY_FIELDS = (
     "kind mode cpu_usage memory_usage disk_usage network_usage own_cpu cumulo_cpu memory_free cores speed "
@@ -231,6 +239,10 @@ def _share(percent: float) -> float:
     return min(max(percent, 0.0), 100.0) / 100.0
 
 
+def _me() -> str:
+    return f"{socket.gethostname()}, process {os.getpid()}, {_START}"
+
+
 class Nodes:
     def __init__(self, client: redis.Redis, scripts: Scripts) -> None:
         self._redis = client
@@ -289,8 +301,11 @@ class Nodes:
         return float(self._scripts.run("sample", node, point, *flat))
 
     def register(self, node: str, fields: Mapping[str, object]) -> None:
-        """A worker of this node has started. A node that was stopped works again; paused and draining stay so."""
-        self.keep_alive(node)
+        """A worker of this node has started. A node that was stopped works again; paused and draining stay so.
+
+        Raises NameTaken as `keep_alive` does.
+        """
+        self.keep_alive(node, starting=True)
         self._scripts.run("start", node)
         self.sample(node, {"worker_id": node, "kind": "celery", **fields})
 
@@ -310,13 +325,37 @@ class Nodes:
             pid, cpus = self._redis.hmget(keys.worker(node), "pid", "cpus")
         return (int(pid), json.loads(cpus)) if pid and cpus else None
 
-    def keep_alive(self, node: str) -> float:
-        """Renews the liveness key; returns the epoch seconds of the node's last sample, 0 if none."""
+    def keep_alive(self, node: str, *, starting: bool = False) -> float:
+        """Renews the liveness key; returns the epoch seconds of the node's last sample, 0 if none.
+
+        Raises NameTaken while another process holds the name. One that has said goodbye gives way to one that starts.
+        """
+        holder, sampled_at = self._scripts.run("hold", node, _me(), ALIVE_MS, "1" if starting else "0")
+        if holder:
+            raise NameTaken(
+                f"a node named {node} runs already ({holder.rpartition(', ')[0]}); choose another name with --name "
+                "or CUMULO_NODE"
+            )
+        return float(sampled_at)
+
+    def refuse_taken(self, nodes: Sequence[str]) -> None:
+        """Raises NameTaken if one of the nodes runs. Of one that was killed it waits until it is known to be dead."""
+        until = time.monotonic() + NAME_SECONDS
+        while taken := [
+            row for row in self.snapshot(all_known=True).rows if row.id in nodes and row.state != "offline"
+        ]:
+            if time.monotonic() > until:
+                row = taken[0]
+                raise NameTaken(
+                    f"a node named {row.id} is {row.state} on {row.fields['host']}; choose another name with --name "
+                    "or CUMULO_NODE"
+                )
+            time.sleep(0.1)
+
+    def holds(self, node: str) -> bool:
+        """Whether nobody else holds the node's name."""
         with reported():
-            pipe = self._redis.pipeline(transaction=False)
-            pipe.set(keys.alive(node), "1", px=ALIVE_MS)
-            pipe.hget(keys.worker(node), "last_heartbeat")
-            return float(pipe.execute()[1] or 0)
+            return self._redis.get(keys.alive(node)) in (None, _me())
 
     def clock(self) -> float:
         """The server's time, epoch seconds."""
@@ -329,12 +368,11 @@ class Nodes:
 
         It may finish what it has in hand for a minute; after that its jobs are given to others.
         """
-        self._scripts.run("stop", node, FAREWELL)
+        self._scripts.run("stop", node, _me(), FAREWELL)
 
     def gone(self, node: str) -> None:
         """The last process of a stopped node has ended."""
-        with reported():
-            self._redis.delete(keys.alive(node))
+        self._scripts.run("leave", node, _me())
 
     def mark_offline(self, node: str, why: str, *, patience: float = 1.0) -> bool:
         """Takes the node off the active set if it still looks dead; True if it went."""

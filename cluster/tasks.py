@@ -6,11 +6,11 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from billiard.exceptions import WorkerLostError
 from celery import Task
 from celery.worker.request import Request
 
-from cluster import chores, metrics, runtime
+from cluster import chores, deaths, metrics, runtime
 from cluster.celery import app
 from cluster.lease import Lease
 from cluster.message import APPLY_PIPELINE, node_of_queue
@@ -26,23 +26,11 @@ class LeaseRequest(Request):  # type: ignore[misc]  # celery has no types
         # billiard wraps the exception, whose words would then be its whole traceback.
         error = getattr(exc_info.exception, "exc", exc_info.exception)
         if isinstance(error, WorkerLostError):
-            self._lost(str(error))
+            lease = self.request_dict.get("lease")
+            node = node_of_queue(self.delivery_info.get("routing_key"))
+            if lease and node:
+                deaths.report(runtime.current(), node, lease, str(error))
         return answer
-
-    def on_timeout(self, soft: bool, timeout: float) -> Any:
-        answer = super().on_timeout(soft, timeout)
-        if not soft:
-            self._lost(str(TimeLimitExceeded(timeout)))
-        return answer
-
-    def _lost(self, why: str) -> None:
-        lease = self.request_dict.get("lease")
-        node = node_of_queue(self.delivery_info.get("routing_key"))
-        if lease and node:
-            cluster = runtime.current()
-            returned = cluster.ledger.give_back(node, why, lost=True, lease=lease)
-            logger.warning("a process died (%s); %d jobs go back to the backlog", why, returned)
-            cluster.dispatch()
 
 
 class LeaseTask(Task):  # type: ignore[misc]  # celery has no types

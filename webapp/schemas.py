@@ -43,9 +43,13 @@ class Image(BaseModel):
 
 
 class JobError(BaseModel):
+    """`type` is a stable word: `lost` where the process that worked on the image died, `timeout` where the image took
+    too long, else what was wrong with it."""
+
     type: str
     detail: str
-    step: int | None
+    step: int | None = Field(description="1-based: the step that ran, or that is to blame")
+    signal: str | None = Field(default=None, description="of type `lost`: what ended the process, for instance SIGKILL")
 
 
 class Candidate(BaseModel):

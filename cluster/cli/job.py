@@ -42,13 +42,15 @@ def show(job: dict[str, Any], out: Console) -> None:
     out.print(f"pipeline   {escape(steps)}")
     image = job["input"]
     out.print(f"input      {image['width']} x {image['height']} {image['format']}, {image['bytes'] / 1024:.0f} KiB")
+    out.print(f"           SHA-256 {image['sha256']}")
     if result := job["result"]:
         out.print(
             f"result     {result['width']} x {result['height']} {result['format']}, {result['bytes'] / 1024:.0f} KiB"
         )
     if error := job["error"]:
         step = f" (step {error['step']})" if error.get("step") else ""
-        out.print(f"[red]error      {escape(error['detail'])}{step}[/]")
+        ended = f", {error['signal']}" if error.get("signal") and error["signal"] not in error["detail"] else ""
+        out.print(f"[red]error      {escape(error['detail'])}{step}{ended}[/]")
     out.print()
     _timeline(job, out)
     if job["placement"]:

@@ -55,6 +55,7 @@ def command(
     home = Home(data_folder(data))
     home.lock()
     up = _Up(home, count, host, port, flower_port, redis_url or os.environ.get("CUMULO_REDIS_URL"))
+    up.refuse_taken_names()
     click.echo("Starting Cúmulo ...", err=True)
     supervisor = Supervisor(up.programs(), home.data / "logs")
     try:
@@ -116,6 +117,11 @@ class _Up:
     @property
     def _open(self) -> bool:
         return not self._near.startswith("127.") or self._host == "0.0.0.0"  # noqa: S104 - compared, not bound
+
+    def refuse_taken_names(self) -> None:
+        """On a Redis that others use as well, another PC of the same host name may have nodes. Raises NameTaken."""
+        if not self._own_redis:
+            self._cluster.registry.refuse_taken([plan.name for plan in self._plans])
 
     def programs(self) -> list[Program]:
         data, redis_url = self._home.data, self._redis_url

@@ -33,7 +33,7 @@ def command(node: str | None, redis_url: str | None, concurrency: int | None, da
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     cluster = Cluster(settings)
     cluster.ping()
-    _refuse_second(cluster, settings.node)
+    cluster.registry.refuse_taken([settings.node])
     folder = settings.data.absolute()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     plan = NodePlan(settings.node, (), settings.concurrency or len(usable_cpus()))
@@ -61,13 +61,6 @@ def _how(cluster: Cluster, plan: NodePlan) -> str:
     if state in ("paused", "draining"):
         return f"is {state}, as it was left: it gets no work until `cumulo resume {plan.name}`"
     return f"works with {plan.concurrency} processes"
-
-
-def _refuse_second(cluster: Cluster, node: str) -> None:
-    """Two nodes of one name would take each other's messages."""
-    for row in cluster.registry.rows():
-        if row.id == node and row.state != "offline":
-            raise ClusterError(f"a node named {node} is {row.state} on {row.fields.get('host')}; choose another --name")
 
 
 def _is_live(cluster: Cluster, node: str) -> bool:

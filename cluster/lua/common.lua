@@ -107,5 +107,5 @@ end
 
 -- What a worker process needs to run a job.
 local function work_order(id)
-  return redis.call('HMGET', 'job:' .. id, 'id', 'attempt', 'input', 'pipeline', 'format', 'quality', 'name')
+  return redis.call('HMGET', 'job:' .. id, 'id', 'attempt', 'input', 'pipeline', 'format', 'quality', 'name', 'cost')
 end

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import math
+from pathlib import Path
 
 import pytest
 import redis
 from PIL import Image
 
 import filters
-from cluster import keys
+from cluster import keys, progress
 from cluster.errors import Conflict, NoLiveNode, NotFound, StoreError, UnknownPolicy
 from cluster.learning import learn_from_trace
-from cluster.lease import Lease
+from cluster.lease import Lease, perform
+from cluster.ledger import WorkOrder
+from cluster.limits import TimeLimit
 from cluster.nodes import Nodes
 from cluster.service import Cluster
 from cluster.settings import load_settings
@@ -107,6 +110,45 @@ def test_a_damaged_image_fails_with_words_and_disturbs_no_other(cluster: Cluster
     assert bad["result"] is None
     with pytest.raises(Conflict, match="is failed: it has no result"):
         cluster.job_blob(bad["id"], "result")
+
+
+def orders_of(cluster: Cluster, server: redis.Redis) -> list[WorkOrder]:
+    """The oldest message of pc-1, claimed."""
+    lease = server.zrange(keys.waiting("pc-1"), 0, 0)[0]
+    attempts = {job_id: int(server.hget(keys.job(job_id), "attempt")) for job_id in server.smembers(keys.lease(lease))}
+    return cluster.ledger.claim("pc-1", lease, attempts)
+
+
+def test_an_image_that_took_too_long_fails_before_its_next_step(
+    cluster: Cluster, server: redis.Redis, tmp_path: Path
+) -> None:
+    send(cluster, picture((600, 400)), pipeline=filters.parse_pipeline(["sepia", "blur"]))
+    [order] = orders_of(cluster, server)
+    own = progress.Progress(tmp_path)
+    assert perform(cluster, order, TimeLimit(60.0, 120.0), own).state == "done"
+    outcome = perform(cluster, order, TimeLimit(0.0, 120.0), own)
+    assert (outcome.state, outcome.error["type"], outcome.error["step"]) == ("failed", "timeout", 1)
+    assert "more than 0 s of CPU time" in outcome.error["detail"]
+    assert not outcome.node_is_to_blame
+
+
+def test_while_a_process_works_it_says_on_what_and_afterwards_on_nothing(
+    cluster: Cluster, server: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = progress.folder_of(cluster.settings, "pc-1")
+    said: list[tuple[str, str, str]] = []
+
+    def note() -> None:
+        [(work, _)] = progress.in_hand(folder).values()
+        said.append((work.job, work.phase, work.filter))
+
+    [job] = send(cluster, picture())["jobs"]
+    fetch, store = cluster.store.get, cluster.store.put
+    monkeypatch.setattr(cluster.store, "get", lambda sha256: (note(), fetch(sha256))[1])
+    monkeypatch.setattr(cluster.store, "put", lambda data: (note(), store(data))[1])
+    assert work(cluster, server) == {"done": 1}
+    assert said == [(job["id"], "fetching", ""), (job["id"], "storing", "")]
+    assert progress.in_hand(folder) == {}
 
 
 def test_an_input_that_has_gone_from_the_store_fails_with_words(cluster: Cluster, server: redis.Redis) -> None:

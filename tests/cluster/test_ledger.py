@@ -252,7 +252,7 @@ def test_a_claim_hands_over_what_the_work_needs(ledger: Ledger) -> None:
     [job_id] = submit(ledger, format="webp", quality=70)
     _, orders = start(ledger, "pc-1", job_id)
     image = {"sha256": SHA, "bytes": 10, "width": 4, "height": 3, "format": "jpeg"}
-    assert orders == [WorkOrder(job_id, 1, image, json.dumps(SEPIA), "webp", 70, "photo-1.jpg")]
+    assert orders == [WorkOrder(job_id, 1, image, json.dumps(SEPIA), "webp", 70, "photo-1.jpg", 0.01)]
     assert ledger.job(job_id)["state"] == "running"
 
 

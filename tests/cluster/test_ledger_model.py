@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from cluster import keys
 from cluster.connection import Scripts
 from cluster.errors import Conflict
-from cluster.ledger import CLASSES_PER_LANE, Ledger, Outcome, WorkOrder, class_of, new_id
+from cluster.ledger import CLASSES_PER_LANE, Blame, Ledger, Outcome, WorkOrder, class_of, new_id
 from cluster.nodes import Nodes
 from tests.cluster.ledgers import Message, add_node, done, failed, submit_batch
 
@@ -118,14 +118,15 @@ class LedgerMachine(RuleBasedStateMachine):
     def held_by(self, node: str) -> list[ModelJob]:
         return [job for job in self.jobs.values() if job.node == node and job.state in HELD]
 
-    def give_back(self, node: str, lease: str, *, lost: bool) -> int:
+    def give_back(self, node: str, lease: str, *, lost: bool, culprit: str | None = None) -> int:
         """What `Ledger.give_back` must do; returns how many jobs it must move."""
         together = Counter(job.lease for job in self.held_by(node) if job.state == "running")
         moved = [job for job in self.held_by(node) if lease in ("", job.lease)]
         for job in moved:
-            if lost and job.state == "running":
+            if lost and job.state == "running" and culprit in (None, job.id):
                 job.avoid = node
-                if lease and together[job.lease] > 1:
+                job.alone = job.alone or culprit == job.id
+                if culprit is None and lease and together[job.lease] > 1:
                     job.alone = True
                 else:
                     job.lost += 1
@@ -305,8 +306,11 @@ class LedgerMachine(RuleBasedStateMachine):
     def process_dies(self, draw: Draw) -> None:
         process = draw(st.sampled_from(self.processes))
         self.processes.remove(process)
-        expected = self.give_back(process.node, process.lease, lost=True)
-        assert self.ledger.give_back(process.node, "signal 9", lost=True, lease=process.lease) == expected
+        culprit = draw(st.sampled_from([None, "", *(order.id for order in process.orders)]))
+        expected = self.give_back(process.node, process.lease, lost=True, culprit=culprit)
+        blame = None if culprit is None else Blame(culprit, 1, "SIGKILL")
+        for moved in (expected, 0):  # it may be reported twice
+            assert self.ledger.give_back(process.node, "dead", lost=True, lease=process.lease, blame=blame) == moved
 
     def node_is_given_up(self, draw: Draw) -> None:
         node, lost = draw(a_node), draw(st.booleans())

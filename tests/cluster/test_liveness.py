@@ -21,6 +21,7 @@ class Request:
     """What is looked at of a Celery request."""
 
     request_dict: dict[str, Any] = field(default_factory=dict)
+    worker_pid: int | None = None
 
 
 def test_a_lease_that_no_process_has_in_hand_is_given_to_others(

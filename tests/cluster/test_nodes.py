@@ -10,9 +10,9 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster import keys
+from cluster import keys, nodes
 from cluster.connection import Scripts
-from cluster.errors import Conflict, UnknownNode
+from cluster.errors import Conflict, NameTaken, UnknownNode
 from cluster.ledger import Ledger
 from cluster.nodes import OFFLINE, STALE, Nodes, Row
 from cluster.scheduling import decide
@@ -332,3 +332,56 @@ def test_a_node_without_cores_gets_no_work(registry: Nodes) -> None:
     decision = decide("least-cpu", state, Job("job"), 0.0, 0.0)
     assert decision.node is None
     assert "no cores" in decision.why
+
+
+# -- names ----------------------------------------------------------------------------------------------------------
+
+
+def another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on the test is another image worker."""
+    monkeypatch.setattr(nodes, "_START", "another")
+
+
+def test_a_name_that_a_live_image_worker_holds_is_refused(registry: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_node(registry, "pc")
+    registry.keep_alive("pc")
+    another(monkeypatch)
+    for starting in (True, False):
+        with pytest.raises(NameTaken, match=r"a node named pc runs already \(.*, process \d+\); choose another name"):
+            registry.keep_alive("pc", starting=starting)
+    assert not registry.holds("pc")
+
+
+def test_the_name_of_a_dead_image_worker_is_free(
+    server: redis.Redis, registry: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_node(registry, "pc")
+    another(monkeypatch)
+    server.delete(keys.alive("pc"))
+    registry.keep_alive("pc", starting=True)
+    assert registry.holds("pc")
+
+
+def test_an_image_worker_that_says_goodbye_gives_way_and_takes_nothing_with_it(
+    server: redis.Redis, registry: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_node(registry, "pc")
+    registry.stop("pc")
+    with monkeypatch.context() as elsewhere:
+        another(elsewhere)
+        add_node(registry, "pc")
+    registry.gone("pc")
+    assert server.exists(keys.alive("pc")), "it is the other one's by now"
+    assert not registry.holds("pc")
+    assert registry.row("pc").state == "live"
+
+
+def test_the_start_of_a_node_waits_for_a_killed_one_and_refuses_a_live_one(
+    server: redis.Redis, registry: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodes, "NAME_SECONDS", 0.3)
+    add_node(registry, "pc")
+    with pytest.raises(NameTaken, match="a node named pc is live on"):
+        registry.refuse_taken(["pc"])
+    server.pexpire(keys.alive("pc"), 150)
+    registry.refuse_taken(["pc", "new"])

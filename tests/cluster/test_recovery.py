@@ -7,7 +7,7 @@ import redis
 
 from cluster import keys
 from cluster.connection import Scripts
-from cluster.ledger import Ledger, WorkOrder
+from cluster.ledger import Blame, Ledger, WorkOrder
 from cluster.nodes import Nodes
 from tests.cluster.ledgers import (
     Message,
@@ -33,9 +33,9 @@ def waiting(ledger: Ledger) -> list[str]:
     return [one.id for one in ledger.head(1000)]
 
 
-def process_dies(ledger: Ledger, message: Message) -> int:
+def process_dies(ledger: Ledger, message: Message, blame: Blame | None = None) -> int:
     """A worker process died over this message, as the worker's main process tells the ledger."""
-    return ledger.give_back(message.node, "signal 9 (SIGKILL)", lost=True, lease=message.lease)
+    return ledger.give_back(message.node, "signal 9 (SIGKILL)", lost=True, lease=message.lease, blame=blame)
 
 
 # -- a node goes ----------------------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ def test_a_job_that_kills_its_process_three_times_is_quarantined(ledger: Ledger,
     assert (job["state"], job["attempt"], job["lost"]) == ("quarantined", 3, 3)
     assert job["error"]["type"] == "lost"
     assert "died 3 times; last on pc-1: signal 9 (SIGKILL)" in job["error"]["detail"]
-    assert job["error"]["step"] is None
+    assert (job["error"]["step"], job["error"]["signal"]) == (None, None)
     assert waiting(ledger) == []
     assert ledger.batch(batch)["state"] == "finished"
     assert server.hlen(keys.node_jobs("pc-1")) == 0
@@ -159,6 +159,36 @@ def test_jobs_that_shared_a_process_are_tried_again_alone_and_without_blame(ledg
     assert states(ledger, ids) == ["queued"] * 3
     assert [ledger.job(job_id)["lost"] for job_id in ids] == [0, 0, 0]
     assert [one.alone for one in ledger.head(9)] == [True] * 3
+
+
+def test_only_the_job_that_a_process_died_over_counts_a_lost_attempt(ledger: Ledger) -> None:
+    ids = submit(ledger, 3)
+    message, _ = start(ledger, "pc-1", *ids)
+    assert process_dies(ledger, message, Blame(ids[1], 1, "SIGSEGV")) == 3
+    assert [ledger.job(job_id)["lost"] for job_id in ids] == [0, 1, 0]
+    assert [happened(ledger, job_id)[-1] for job_id in ids] == ["returned", "rescued", "returned"]
+    assert [one.avoid for one in ledger.head(9)] == ["", "pc-1", ""]
+    assert [one.alone for one in ledger.head(9)] == [False, True, False], "it takes nobody else with it"
+
+
+def test_a_process_that_died_between_two_jobs_is_laid_to_none(ledger: Ledger) -> None:
+    [job_id] = submit(ledger)
+    message, _ = start(ledger, "pc-1", job_id)
+    process_dies(ledger, message, Blame(""))
+    assert (ledger.job(job_id)["lost"], happened(ledger, job_id)[-1]) == (0, "returned")
+    assert ledger.timeline(job_id)[-1]["detail"] == "signal 9 (SIGKILL)"
+
+
+def test_a_job_in_quarantine_names_the_step_and_the_signal(ledger: Ledger) -> None:
+    ids = submit(ledger, 2)
+    for node in ("pc-1", "pc-2", "pc-1"):
+        message, _ = start(ledger, node, *ids)
+        process_dies(ledger, message, Blame(ids[0], 2, "SIGSEGV"))
+    job = ledger.job(ids[0])
+    assert job["state"] == "quarantined"
+    assert (job["error"]["type"], job["error"]["step"], job["error"]["signal"]) == ("lost", 2, "SIGSEGV")
+    assert job["input"]["sha256"]
+    assert ledger.job(ids[1])["lost"] == 0
 
 
 def test_a_job_that_must_run_alone_is_taken_alone(ledger: Ledger) -> None:
