@@ -69,6 +69,18 @@ def report(cluster: Cluster, node: str, lease: str, how: str) -> None:
     cluster.dispatch()
 
 
+def bury(cluster: Cluster, node: str, why: str) -> None:
+    """Whatever the ledger still believes to be on the node belonged to an earlier life of it.
+
+    What a process had in hand counts a lost attempt, what it had only claimed does not.
+    """
+    folder = progress.folder_of(cluster.settings, node)
+    for lease, (work, _) in progress.in_hand(folder).items():
+        cluster.ledger.give_back(node, why, lost=True, lease=lease, blame=Blame(work.job))
+    cluster.ledger.give_back(node, why, lost=True)
+    progress.clear(folder)
+
+
 def _judged(work: Work | None, how: str, ended: Ended | None) -> tuple[Blame | None, str]:
     """Which job the death is laid to, and the words for it."""
     name = _signal(how)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from celery import signals
 from celery.worker import state
 
-from cluster import deaths, measure, metrics, progress, runtime
+from cluster import deaths, measure, metrics, runtime
 from cluster.cores import usable_cpus
 from cluster.errors import ClusterError, NameTaken
 from cluster.message import node_of_queue
@@ -95,9 +95,7 @@ class Liveness:
         cluster = runtime.current()
         if node not in self._registered:
             self._await_name(node)
-            progress.clear(progress.folder_of(cluster.settings, node))
-            # Whatever the ledger still believes to be here belonged to an earlier life of this node.
-            cluster.ledger.give_back(node, "the node was started anew", lost=True)
+            deaths.bury(cluster, node, "the node was started anew")
         if not cluster.registry.is_calibrated(node):
             cluster.registry.calibrated(node, measure.calibrate())
         cpus = usable_cpus()

@@ -33,7 +33,7 @@ for i = 1, #jobs, 2 do
     if not lost or redis.call('HGET', 'job:' .. id, 'state') ~= 'running' then
       requeue(id, word, detail)
     elseif culprit and culprit ~= id then
-      requeue(id, 'returned', culprit == '' and detail or 'its process died over another image of the same message')
+      requeue(id, 'returned', (culprit == '' and '' or 'another image of its message was in hand: ') .. detail)
     elseif not culprit and only ~= '' and together[lease] > 1 then
       -- One of several that shared the process killed it: none is blamed, each runs alone next.
       redis.call('HSET', 'job:' .. id, 'avoid', node, 'alone', '1')

@@ -171,9 +171,24 @@ def test_the_job_that_was_in_hand_is_found_after_the_death(
     deaths.report(cluster, "pc-1", message.lease, DEAD)
     assert [ledger.job(job_id)["lost"] for job_id in ids] == [0, 1, 0]
     assert ledger.timeline(ids[1])[-1]["detail"] == "its process was ended by SIGKILL, after step 1 (blur) had begun"
+    [detail] = [entry["detail"] for entry in ledger.timeline(ids[0]) if entry["event"] == "returned"]
+    assert detail.startswith("another image of its message was in hand: its process was ended by SIGKILL")
     assert list(folder.iterdir()) == [], "nothing stays of it"
     deaths.report(cluster, "pc-1", message.lease, DEAD)
     assert [ledger.job(job_id)["lost"] for job_id in ids] == [0, 1, 0], "told twice, it counts once"
+
+
+def test_a_node_that_starts_anew_counts_what_was_in_hand_and_not_what_was_only_claimed(
+    cluster: Cluster, ledger: Ledger, folder: Path, processes: Processes
+) -> None:
+    ids = submit(ledger, 3)
+    message, orders = start(ledger, "pc-1", *ids[:2])
+    start(ledger, "pc-1", ids[2])
+    processes.start(message, orders[0])
+    deaths.bury(cluster, "pc-1", "the node was started anew")
+    assert states(ledger, ids) == ["queued"] * 3
+    assert [ledger.job(job_id)["lost"] for job_id in ids] == [1, 0, 1], "of the last one nothing is known"
+    assert list(folder.iterdir()) == []
 
 
 def test_where_nobody_knows_which_job_it_was_each_runs_alone(cluster: Cluster, ledger: Ledger) -> None:

@@ -205,7 +205,6 @@ def test_a_poison_image_among_100_good_ones(pair: Plain) -> None:
     assert "ended by SIGSEGV, after step 1 (blur) had begun" in error["detail"]
     image = quarantined["input"]
     assert (image["width"], image["height"], image["format"], len(image["sha256"])) == (*LARGE, "jpeg", 64)
-    assert len({entry["node"] for entry in quarantined["timeline"] if entry["event"] == "rescued"}) == 2
     events = [event for _, event in pair.view.events(before, count=10_000)]
     assert not [event for event in events if event["type"] == "node" and event["state"] == "offline"]
 
