@@ -46,7 +46,7 @@ class Ended:
     lost: bool
 
 
-_ended: dict[str, Ended] = {}  # by lease, until the death is reported
+_ended: dict[int, Ended] = {}  # by process, until its death is reported
 
 
 def report(cluster: Cluster, node: str, lease: str, how: str) -> None:
@@ -56,15 +56,15 @@ def report(cluster: Cluster, node: str, lease: str, how: str) -> None:
     called again.
     """
     work, path = progress.in_hand(progress.folder_of(cluster.settings, node)).get(lease, (None, None))
-    ended = _ended.get(lease)
+    ended = _ended.get(work.process) if work else None
     if ended is not None and not ended.lost:
         cluster.ledger.give_back(node, ended.why, lost=False, lease=lease)
     else:
         blame, words = _judged(work, how, ended)
         returned = cluster.ledger.give_back(node, words, lost=True, lease=lease, blame=blame)
         logger.warning("a process of %s is dead: %s; %d jobs go back to the backlog", node, words, returned)
-    _ended.pop(lease, None)
     if path is not None and work is not None and not _is_own(work):
+        _ended.pop(work.process, None)
         progress.forget(path)
     cluster.dispatch()
 
@@ -134,12 +134,12 @@ class Watch:
             busy = [(path, work) for path, work in found if work.job]
             held = cluster.ledger.still_held({(work.job, work.attempt): work.lease for _, work in busy})
             for path, work in found:
-                if work.job not in held and not _is_own(work) and not psutil.pid_exists(work.process):
+                if (work.job, work.attempt) not in held and not _is_own(work) and not psutil.pid_exists(work.process):
                     progress.forget(path)
             for path, work in busy:
                 key = (work.process, work.job, work.attempt, work.phase)
                 age = ages[key] = self._ages[key] + passed if key in self._ages else 0.0
-                if work.job in held:
+                if (work.job, work.attempt) in held:
                     if age > work.limit:
                         self._too_long(cluster, node, path, work, processes)
                 elif age:  # what is over before the next look is not worth a process
@@ -163,9 +163,9 @@ def _end(path: Path, ended: Ended, processes: Mapping[str, int]) -> None:
     work = ended.work
     if _is_own(work) or processes.get(work.lease) != work.process or not work.same_job(progress.read(path)):
         return
-    if work.lease in _ended:
+    if work.same_job(known.work if (known := _ended.get(work.process)) else None):
         return  # it is dead already, and its death will be reported
-    _ended[work.lease] = ended
+    _ended[work.process] = ended
     logger.info("process %d is ended over job %s: %s", work.process, work.job, ended.why)
     with contextlib.suppress(ProcessLookupError):
         os.kill(work.process, signal.SIGKILL)

@@ -391,15 +391,15 @@ class Ledger:
         with reported():
             return list(self._redis.zrange(keys.running(node), 0, -1))
 
-    def still_held(self, lease_by_attempt: Mapping[tuple[str, int], str]) -> set[str]:
-        """Those of the given jobs that still run, in that attempt and under that lease."""
+    def still_held(self, lease_by_attempt: Mapping[tuple[str, int], str]) -> set[tuple[str, int]]:
+        """Those of the given attempts, (job, attempt) pairs, that still run under that lease."""
         with reported():
             pipe = self._redis.pipeline(transaction=False)
             for job_id, _ in lease_by_attempt:
                 pipe.hmget(keys.job(job_id), "state", "attempt", "lease")
             rows = pipe.execute() if lease_by_attempt else []
         return {
-            job_id
+            (job_id, attempt)
             for (job_id, attempt), lease, row in zip(lease_by_attempt, lease_by_attempt.values(), rows, strict=True)
             if row == ["running", str(attempt), lease]
         }

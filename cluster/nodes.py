@@ -342,7 +342,7 @@ class Nodes:
         """Raises NameTaken if one of the nodes runs. Of one that was killed it waits until it is known to be dead."""
         until = time.monotonic() + NAME_SECONDS
         while taken := [
-            row for row in self.snapshot(all_known=True).rows if row.id in nodes and row.state != "offline"
+            row for row in self.rows() if row.id in nodes and row.state != "offline"
         ]:
             if time.monotonic() > until:
                 row = taken[0]

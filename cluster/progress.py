@@ -1,7 +1,7 @@
 """What every process of a node works on at this moment, each in a small file of its own.
 
 A process that dies cannot say over which of its jobs; the worker's main process reads it here. A file and not Redis,
-because it is written several times a job: about 2 microseconds each.
+because it is written five times a job: about 4 microseconds each (measured).
 """
 
 from __future__ import annotations

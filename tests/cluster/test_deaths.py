@@ -358,6 +358,37 @@ def test_a_job_ended_in_the_moment_when_another_began_blames_nobody(
     assert [ledger.job(job_id)["lost"] for job_id in ids] == [0, 0]
 
 
+def test_a_process_that_had_gone_on_to_another_message_when_it_was_ended_blames_nobody(
+    cluster: Cluster, ledger: Ledger, processes: Processes, looks: Looks, folder: Path
+) -> None:
+    first, [order] = start(ledger, "pc-1", *submit(ledger))
+    second, [innocent] = start(ledger, "pc-1", *submit(ledger))
+    process = processes.start(first, order)
+    looks.after(0.5)
+    ledger.cancel(order.id)
+    looks.after(0.5)
+    process.wait(10)
+    [path] = folder.iterdir()
+    path.write_text(path.read_text().replace(first.lease, second.lease).replace(order.id, innocent.id))
+    deaths.report(cluster, "pc-1", second.lease, DEAD)
+    assert ledger.job(innocent.id)["lost"] == 0
+    assert "returned" in happened(ledger, innocent.id)
+
+
+def test_an_attempt_that_was_given_up_is_ended_beside_the_one_that_counts(
+    ledger: Ledger, processes: Processes, looks: Looks
+) -> None:
+    message, [order] = start(ledger, "pc-1", *submit(ledger))
+    old = processes.start(message, order)
+    ledger.give_back("pc-1", "it was cut off", lost=True)
+    message, [order] = start(ledger, "pc-1", order.id)
+    new = processes.start(message, order)
+    looks.after(0.5)
+    looks.after(0.5)
+    assert old.wait(10) == -signal.SIGKILL
+    assert new.poll() is None
+
+
 def test_a_thread_that_takes_too_long_loses_its_jobs_and_goes_on(
     ledger: Ledger, processes: Processes, looks: Looks, folder: Path
 ) -> None:
