@@ -15,7 +15,7 @@ import pytest
 
 from cluster import progress
 from cluster.progress import WORKING, Work
-from tests.integration.clusters import CELERY, FINISHED, Plain, Program, wait_until
+from tests.integration.clusters import CELERY, FINISHED, Plain, Program, cumulo, wait_until
 from tests.integration.photos import jpeg_files
 
 SMALL = (640, 480)
@@ -134,6 +134,10 @@ def test_a_second_image_worker_of_the_same_name_is_refused(solo: Plain) -> None:
     del solo.programs["second"]
     assert second.output().count("a node named solo runs already") == 1
     assert "Traceback" not in second.output()
+    refused = cumulo("worker", "--name", "solo", "--redis", solo.redis_url, cwd=solo.folder, data=solo.folder / "third")
+    assert refused.returncode == 1
+    assert "a node named solo is live on" in refused.stderr
+    assert "Traceback" not in refused.stderr
     [job] = solo.await_jobs([running])
     assert (job["state"], job["attempt"], job["lost"]) == ("done", 1, 0)
     assert solo.states() == {"solo": "live"}
@@ -209,14 +213,15 @@ def test_a_poison_image_among_100_good_ones(pair: Plain) -> None:
     assert not [event for event in events if event["type"] == "node" and event["state"] == "offline"]
 
 
-def test_an_image_worker_that_is_stuck_beside_its_monitor_is_offline_for_work(pair: Plain) -> None:
-    ids = pair.submit(jpeg_files(pair.folder / "stuck", 12, *LARGE), BLUR, BLUR)
+@pytest.mark.parametrize("all_of_it", [True, False], ids=["with its process", "the main process alone"])
+def test_an_image_worker_that_is_stuck_beside_its_monitor_is_offline_for_work(pair: Plain, all_of_it: bool) -> None:
+    ids = pair.submit(jpeg_files(pair.folder / f"stuck-{all_of_it}", 12, *LARGE), BLUR, BLUR)
     wait_until(lambda: at_work(pair, "pc-a"), "work on pc-a")
     worker = pair.programs["images-pc-a"]
-    held = pair.redis.hkeys("worker:pc-a:jobs")
-    stuck = [psutil.Process(worker.pid), *worker.descendants()]
+    stuck = [psutil.Process(worker.pid), *(worker.descendants() if all_of_it else ())]
     for process in stuck:
         process.suspend()
+    held = pair.redis.hkeys("worker:pc-a:jobs")
     stopped_at = pair.clock()
     try:
         wait_until(lambda: pair.states()["pc-a"] == "offline", "pc-a offline")
@@ -227,12 +232,32 @@ def test_an_image_worker_that_is_stuck_beside_its_monitor_is_offline_for_work(pa
         for process in stuck:
             process.resume()
     assert {job["state"] for job in jobs} == {"done"}
-    rescued = [job for job in jobs if "rescued" in words(job)]
-    assert rescued
-    assert {job["id"] for job in rescued} <= set(held)
-    assert {job["node"] for job in rescued} == {"pc-b"}
+    rescued = {job["id"]: job["node"] for job in jobs if "rescued" in words(job)}
+    if all_of_it:  # else its process goes on for a while, and may finish all that it holds
+        assert rescued
+        assert rescued.keys() <= set(held)
+    assert set(rescued.values()) <= {"pc-b"}
     wait_until(lambda: pair.states()["pc-a"] == "live", "pc-a to come back")
     wait_until(lambda: not at_work(pair, "pc-a"), "an end of the work that was given to others")
+    assert set(pair.commits(ids).values()) == {1}
+
+
+def test_an_image_worker_that_was_frozen_until_another_had_its_name_gives_way(pair: Plain) -> None:
+    first = pair.programs.pop("images-pc-a")
+    frozen = [psutil.Process(first.pid), *first.descendants()]
+    for process in frozen:
+        process.suspend()
+    command = [*CELERY, "worker", "-n", "images@pc-a", "-Q", "node.pc-a", "-c", "1"]
+    second = pair.run("second-pc-a", command, node="pc-a", data=pair.folder / "second-pc-a")
+    wait_until(lambda: f"process {second.pid}," in str(pair.redis.get("worker:pc-a:alive")), "the second worker")
+    for process in frozen:
+        process.resume()
+    wait_until(lambda: first.exit_code is not None, "the end of the first worker")
+    assert first.exit_code == 1
+    assert "a node named pc-a runs already" in first.output()
+    pair.await_live("pc-a", "pc-b")
+    ids = pair.submit(jpeg_files(pair.folder / "after", 12), "blur")
+    assert {job["state"] for job in pair.await_jobs(ids)} == {"done"}
     assert set(pair.commits(ids).values()) == {1}
 
 
