@@ -341,9 +341,7 @@ class Nodes:
     def refuse_taken(self, nodes: Sequence[str]) -> None:
         """Raises NameTaken if one of the nodes runs. Of one that was killed it waits until it is known to be dead."""
         until = time.monotonic() + NAME_SECONDS
-        while taken := [
-            row for row in self.rows() if row.id in nodes and row.state != "offline"
-        ]:
+        while taken := [row for row in self.rows() if row.id in nodes and row.state != "offline"]:
             if time.monotonic() > until:
                 row = taken[0]
                 raise NameTaken(
