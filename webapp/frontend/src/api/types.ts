@@ -126,6 +126,7 @@ export interface ClusterNode {
   tasks_processed: number;
   running: number;
   waiting: number;
+  jobs: number;
   last_heartbeat: number;
   age: number;
 }

@@ -25,6 +25,7 @@ const node = (change: Partial<ClusterNode> = {}): ClusterNode => ({
   tasks_processed: 1234,
   running: 2,
   waiting: 1,
+  jobs: 17,
   last_heartbeat: 0,
   age: 0.4,
   ...change,
@@ -76,6 +77,6 @@ describe("a node's card", () => {
 
   it("says how much a draining node has left", () => {
     show({ state: "draining" });
-    expect(screen.getByText("3 photos left before it is drained")).toBeTruthy();
+    expect(screen.getByText("17 photos left before it is drained")).toBeTruthy();
   });
 });

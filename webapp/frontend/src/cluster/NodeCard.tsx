@@ -75,7 +75,7 @@ function Actions({ node }: { node: ClusterNode }) {
 function Hint({ node }: { node: ClusterNode }) {
   const { t } = useTranslation();
   const [language] = useLanguage();
-  const left = node.running + node.waiting;
+  const left = node.jobs;
   const since = age(node.age, language);
   switch (node.state) {
     case "stale":
