@@ -17,6 +17,7 @@ from cluster.dispatch import dispatch, publish_again
 from cluster.errors import ClusterUnavailable
 from cluster.learning import learn_from_trace
 from cluster.placement import policy_of
+from cluster.retention import Retention
 from cluster.scheduling import has_room
 from cluster.scheduling.rebalancing import PATIENCE, moves
 
@@ -54,6 +55,7 @@ class Contact:
 
 _contact = Contact()
 _evaluations = Evaluations()
+_retention = Retention()
 
 
 def tend(cluster: Cluster) -> None:
@@ -64,7 +66,7 @@ def tend(cluster: Cluster) -> None:
             _evaluations.stop()
             return
         judging = _contact.tick(time.monotonic()) >= CONTACT
-        for chore in (rescue,) * judging + (rebalance, publish_overdue, dispatch, learn, watch):
+        for chore in (rescue,) * judging + (rebalance, publish_overdue, dispatch, learn, watch, retain):
             try:
                 chore(cluster)
             except ClusterUnavailable:
@@ -93,6 +95,11 @@ def watch(cluster: Cluster) -> None:
     snapshot = cluster.registry.snapshot()
     trace.record_nodes(cluster, snapshot)
     _evaluations.tick(cluster.settings, policy_of(snapshot), time.monotonic())
+
+
+def retain(cluster: Cluster) -> None:
+    """Old finished jobs are deleted, and images that no job uses."""
+    _retention.tick(cluster)
 
 
 def rebalance(cluster: Cluster) -> None:

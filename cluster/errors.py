@@ -5,6 +5,8 @@
     ├── ClusterUnavailable     Redis does not answer
     ├── NoLiveNode             no node can take work now
     ├── BacklogFull            too many jobs wait already
+    ├── QuotaReached           the submitter has as many unfinished jobs as one may have
+    ├── NotAccepting           the quota is zero: nobody may submit
     ├── Conflict               the thing is in a state that forbids this
     │   └── NameTaken          another image worker holds the node's name
     ├── NotFound
@@ -12,6 +14,7 @@
     │   └── UnknownPolicy
     ├── BadWeights             what `weighted` should weigh makes no sense
     ├── StoreError             the image store cannot be read or written
+    │   └── StoreFull          it takes no more uploads, for now
     ├── NoRoom                 every node that could take the job is full (dispatcher's business)
     └── NothingToSend          none of a message's jobs waits any more: another dispatcher was faster
 
@@ -45,6 +48,14 @@ class BacklogFull(ClusterError):
     pass
 
 
+class QuotaReached(ClusterError):
+    pass
+
+
+class NotAccepting(ClusterError):
+    pass
+
+
 class Conflict(ClusterError):
     pass
 
@@ -70,6 +81,10 @@ class BadWeights(ClusterError):
 
 
 class StoreError(ClusterError):
+    pass
+
+
+class StoreFull(StoreError):
     pass
 
 

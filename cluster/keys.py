@@ -17,6 +17,11 @@ TRACE = "trace"  # stream: what was done where and at which cost, and how the no
 TRACE_NODES = "trace:nodes"  # list: which entries of the trace say how the nodes were, newest first, capped
 SEQUENCE = "jobs:sequence"  # counter: order of arrival
 ALL_JOBS = "jobs:all"  # zset: every job by order of arrival
+ENDED = "jobs:finished"  # zset: finished jobs by time of finishing
+NAMES = "jobs:names"  # zset in the order of its members: file name in lower case, a zero byte, order of arrival
+SUBMITTERS = "submitters"  # hash: submitter -> unfinished jobs
+BLOB_BYTES = "blobs:bytes"  # counter: bytes of the stored images that some job uses
+UNUSED = "blobs:unused"  # zset: stored images that no job uses any more, by time, until they are removed
 EVENTS = "events"  # stream: every change, capped
 POLICY = "policy"  # string: name of the scheduling policy
 WEIGHTS = "policy:weights"  # string: what `weighted` weighs, JSON
@@ -81,6 +86,21 @@ def state(name: str) -> str:
     return f"jobs:{name}"
 
 
+def of_node(node: str) -> str:
+    """zset: jobs whose record names this node, by order of arrival."""
+    return f"jobs:node:{node}"
+
+
+def with_filter(name: str) -> str:
+    """zset: jobs with this filter in their pipeline, by order of arrival."""
+    return f"jobs:filter:{name}"
+
+
+def blob(sha256: str) -> str:
+    """hash: how many images of jobs are this stored one (`refs`), and its size (`bytes`)."""
+    return f"blob:{sha256}"
+
+
 def batch(batch_id: str) -> str:
     """hash: total, counts by state, pipeline and output."""
     return f"batch:{batch_id}"
@@ -104,6 +124,16 @@ def done_bucket(ten_seconds: int) -> str:
 def queue(node: str) -> str:
     """list that Celery owns: the node's message queue."""
     return f"node.{node}"
+
+
+def bindings(node: str) -> str:
+    """set that Celery owns: that the queue is there."""
+    return f"_kombu.binding.node.{node}"
+
+
+def permanent_bindings(node: str) -> str:
+    """set that Celery owns, like `bindings`."""
+    return f"_kombu.binding_permanent.node.{node}"
 
 
 def monitor_queue(node: str) -> str:

@@ -119,6 +119,7 @@ def _processed(cluster: Cluster, order: WorkOrder, limit: TimeLimit, own: progre
     }
     if result.thumbnail:
         stored["thumbnail"] = cluster.store.put(result.thumbnail)
+        stored["thumbnail_bytes"] = len(result.thumbnail)
         stored["thumbnail_format"] = "webp" if result.thumbnail.startswith(b"RIFF") else "jpeg"
     else:
         stored["thumbnail"], stored["thumbnail_format"] = stored["sha256"], result.format

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+import unicodedata
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ import redis
 
 from cluster import keys
 from cluster.connection import Scripts, reported
-from cluster.errors import BacklogFull, Conflict, NotFound
+from cluster.errors import BacklogFull, Conflict, NotFound, QuotaReached, StoreFull
 from cluster.scheduling import Job
 from cluster.scheduling.chunks import together
 from cluster.scheduling.rebalancing import Message
@@ -27,11 +28,16 @@ from cluster.scheduling.state import CLASSES_PER_LANE
 
 SLICE = 50  # jobs that one step cancels or tries again: a few milliseconds of the server's time
 UNITS = 1e5  # of predicted work in a second, as lua/common.lua counts it
+UNLIMITED = 2**53
+PURGED_AT_ONCE = 25  # jobs: the server does nothing else for about 2 ms
+LOOK_AT, NAMES_AT_ONCE = 500, 2000  # entries of an index in one call, about 2 ms of the server's time
+LOOKS = 8  # calls for one page of a list
 WIDTH = 10**14  # of a class of ranks, as in lua/common.lua: 40 of them are still exact in a double
 
 
 UNFINISHED = ("queued", "assigned", "running")
 ENDED_BADLY = ("failed", "quarantined", "cancelled")
+STORE_FULL = "the images in store take as much space as they may; try again later, when old ones have been deleted"
 
 NODE_FAULTS = frozenset({"store", "internal", "out-of-memory", "input-missing"})
 """Types of errors that say more about the node than about the image."""
@@ -119,6 +125,11 @@ def _places(costs: Sequence[float], longest_first: bool) -> tuple[list[int], int
 JOB_FIELDS = ("cost", "peak", "avoid", "batch", "alone", "rank")
 
 
+def searched(name: str) -> str:
+    """A file name as searches compare it: without regard to case, and to how accents are spelled."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def waiting_job(job_id: str, row: Sequence[str | None]) -> Job:
     """A job of the backlog as the policies see it, from its JOB_FIELDS."""
     cost, peak, avoid, batch, alone, rank = row
@@ -190,14 +201,17 @@ class Ledger:
         priority: int,
         submitter: str,
         max_backlog: int,
+        quota: int = UNLIMITED,
+        max_bytes: int = UNLIMITED,
         batch: str | None = None,
         longest_first: bool = False,
     ) -> tuple[str, list[str]]:
         """Records the jobs as `queued` and puts them into the backlog; returns (batch id, job ids).
 
-        They stand there in their order, or `longest_first`. With `batch`, appends to that batch. Raises BacklogFull
-        (nothing of that slice recorded), NotFound or Conflict where the batch is unknown or has another pipeline or
-        output.
+        They stand there in their order, or `longest_first`. With `batch`, appends to that batch. `quota` is how many
+        unfinished jobs the submitter may have, `max_bytes` how much the images of all jobs may take. Nothing is
+        recorded where it raises BacklogFull, QuotaReached or StoreFull, NotFound or Conflict where the batch is unknown
+        or has another pipeline or output.
         """
         output = {
             "pipeline": json.dumps(pipeline),
@@ -217,6 +231,7 @@ class Ledger:
             slice_ids = ids[start : start + 200]
             given = {
                 "batch": {"id": batch_id, "fields": output},
+                "filters": sorted({step["filter"] for step in pipeline}),
                 "class": waiting_class,
                 "start": first_tag,
                 "end": end,
@@ -224,6 +239,9 @@ class Ledger:
                     {
                         "id": job_id,
                         "place": place,
+                        "sha256": job.input["sha256"],
+                        "bytes": job.input["bytes"],
+                        **({} if job.name.isascii() else {"search": searched(job.name)}),
                         "fields": {
                             **output,
                             "name": job.name,
@@ -237,13 +255,27 @@ class Ledger:
                     for job_id, job, place in zip(slice_ids, jobs[start:], places[start:], strict=False)
                 ],
             }
-            # The first slice asks for room for all, so that a refusal means that nothing was recorded.
-            room = max_backlog - (len(jobs) - len(slice_ids)) if start == 0 else 10**9
-            first_tag = self._scripts.run("submit", room, json.dumps(given))
-            if first_tag == "FULL":
-                raise BacklogFull(
-                    f"the cluster already has as many waiting images as it may ({max_backlog}); try again later"
-                )
+            rooms = [UNLIMITED] * 3
+            if start == 0:  # it asks for room for all, so that a refusal means that nothing was recorded
+                rest = jobs[len(slice_ids) :]
+                rooms = [
+                    max_backlog - len(rest),
+                    quota - len(rest),
+                    max_bytes - sum(job.input["bytes"] for job in rest),
+                ]
+            first_tag = self._scripts.run("submit", *rooms, json.dumps(given))
+            match first_tag:
+                case "FULL":
+                    raise BacklogFull(
+                        f"the cluster already has as many waiting images as it may ({max_backlog}); try again later"
+                    )
+                case "QUOTA":
+                    raise QuotaReached(
+                        f"with these, {submitter or 'this submitter'} would have more unfinished images than one may "
+                        f"have ({quota}); try again when some are done"
+                    )
+                case "STORE":
+                    raise StoreFull(STORE_FULL)
         return batch_id, ids
 
     def _check_batch(self, batch: str, output: Mapping[str, str]) -> None:
@@ -529,19 +561,62 @@ class Ledger:
             rows = self._redis.zrangebyscore(key, f"({after}", "+inf", 0, count, withscores=True)
         return [job_id for job_id, _ in rows], int(rows[-1][1]) if rows else after
 
-    def page(self, state: str | None, before: int | None, count: int) -> list[tuple[str, int]]:
-        """Up to `count` (job id, order of arrival) pairs, newest first, older than `before`."""
-        key = keys.state(state) if state else keys.ALL_JOBS
-        upper = f"({before}" if before is not None else "+inf"
-        with reported():
-            rows = self._redis.zrevrangebyscore(key, upper, "-inf", start=0, num=count, withscores=True)
-        return [(job_id, int(score)) for job_id, score in rows]
+    def purge(self, *, before: float, keep: float, keep_bytes: float, settled: float, seconds: float) -> int:
+        """Deletes finished jobs with all that is known of them, the oldest first; returns how many.
+
+        Those that finished `before` that time; and of those that finished before `settled`, what is more than `keep`
+        jobs or more than `keep_bytes` of images. In slices, for about `seconds`: the next call goes on.
+        """
+        end, removed = time.monotonic() + seconds, 0
+        while True:
+            gone = int(self._scripts.run("purge", PURGED_AT_ONCE, before, keep, keep_bytes, settled))
+            removed += gone
+            if gone < PURGED_AT_ONCE or time.monotonic() >= end:
+                return removed
+
+    def page(
+        self,
+        *,
+        state: str | None = None,
+        node: str | None = None,
+        filter: str | None = None,
+        name: str = "",
+        since: float | None = None,
+        until: float | None = None,
+        before: int | None = None,
+        count: int = 50,
+    ) -> tuple[list[str], int | None]:
+        """Up to `count` ids of jobs, newest first, and the `before` of the next page; None: there are no more.
+
+        `name` is the beginning of the file name, `since` and `until` are when the job was created (epoch seconds, from
+        and before). Where many records had to be looked at there are fewer ids, or none, and yet a next page.
+        """
+        found: list[str] = []
+        for _ in range(LOOKS):
+            following, *ids = self._scripts.run(
+                "page",
+                state or "",
+                node or "",
+                filter or "",
+                searched(name),
+                *("" if at is None else f"{at:.6f}" for at in (since, until)),
+                "" if before is None else before,
+                count - len(found),
+                LOOK_AT,
+                NAMES_AT_ONCE,
+            )
+            found += ids
+            before = int(following) if following else None
+            if before is None or len(found) == count:
+                break
+        return found, before
 
 
 def batch_view(record: Mapping[str, str]) -> dict[str, Any]:
     counts = {state: int(record.get(state) or 0) for state in keys.JOB_STATES}
     total = int(record["total"])
-    finished = sum(counts[state] for state in keys.FINISHED)
+    deleted = int(record.get("deleted") or 0)
+    finished = sum(counts[state] for state in keys.FINISHED) + deleted
     return {
         "id": record["id"],
         "created_at": float(record["created_at"]),
@@ -549,6 +624,7 @@ def batch_view(record: Mapping[str, str]) -> dict[str, Any]:
         "finished": finished,
         "state": "finished" if finished == total else "running",
         "counts": counts,
+        "deleted": deleted,
         "pipeline": json.loads(record["pipeline"]),
     }
 

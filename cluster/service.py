@@ -11,22 +11,33 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import filters
-from cluster import intake, keys, placement
+from cluster import intake, keys, placement, retention
+from cluster.blobs import Blobs
 from cluster.connection import Scripts, connect, reported
 from cluster.dispatch import dispatch
-from cluster.errors import BadWeights, Conflict, NoLiveNode, NotFound, StoreError, UnknownNode, UnknownPolicy
+from cluster.errors import (
+    BadWeights,
+    Conflict,
+    NoLiveNode,
+    NotAccepting,
+    NotFound,
+    StoreError,
+    StoreFull,
+    UnknownNode,
+    UnknownPolicy,
+)
 from cluster.intake import Upload
 from cluster.learning import Costs
-from cluster.ledger import ENDED_BADLY, UNFINISHED, Ledger, NewJob
+from cluster.ledger import ENDED_BADLY, STORE_FULL, UNFINISHED, UNLIMITED, Ledger, NewJob
 from cluster.nodes import MODES, Nodes, Snapshot
 from cluster.placement import Placer
 from cluster.scheduling import DEFAULT_POLICY, FIXED, HOLD, POLICIES, Job, Weights
 from cluster.scheduling.policies import rule_of
 from cluster.settings import Settings
-from cluster.storage import FolderStore, Store, WebStore, nothing_to_check
+from cluster.storage import OWNER, FolderStore, Store, WebStore, nothing_to_check
 
 BLOBS = "blobs"
-PAGE_SCAN = 2000  # records that one listing looks through at most
+STORE_LOOK_SECONDS = 1.0  # how old the view of the store's fill may be when an upload comes
 REPORT_FIELDS = (
     "worker_id ip port cpu_usage memory_usage disk_usage network_usage tasks_processed last_heartbeat"
 ).split()
@@ -52,9 +63,11 @@ class Cluster:
         self._scripts = scripts
         self.ledger = Ledger(self.redis, scripts, max_lost=settings.max_lost)
         self.registry = Nodes(self.redis, scripts)
+        self.blobs = Blobs(self.redis, scripts)
         self.placer = Placer(self.ledger, self.registry)
         self._costs = Costs(self.redis)
         self._recent: tuple[float, Snapshot] | None = None
+        self._had_room_at = float("-inf")
         self._home = home
 
     def ping(self) -> None:
@@ -79,10 +92,18 @@ class Cluster:
             "store_path": str(folder.root),
             "store_id": folder.identity(),
             "web_url": self.settings.web_url,
+            "keep": retention.Keep.of(self.settings).to_json(),
         }
         with reported():
             self.redis.hset(keys.CLUSTER, mapping=home)
             self.redis.hsetnx(keys.CLUSTER, "node_token", secrets.token_urlsafe(32))
+        folder.belongs_to(self._id())
+
+    def _id(self) -> str:
+        """A random word by which a store's folder knows this cluster."""
+        with reported():
+            self.redis.hsetnx(keys.CLUSTER, "id", secrets.token_hex(16))
+            return cast(str, self.redis.hget(keys.CLUSTER, "id"))
 
     @cached_property
     def store(self) -> Store:
@@ -95,7 +116,7 @@ class Cluster:
         if place and not place.startswith(("http://", "https://")):
             return FolderStore(Path(place))
         if not place:
-            if not home:
+            if "store_path" not in home:
                 raise StoreError("the cluster has no store yet: start the web app first (`cumulo up`)")
             folder = FolderStore(Path(home["store_path"]))
             if folder.root.is_dir() and folder.identity() == home["store_id"]:
@@ -114,8 +135,8 @@ class Cluster:
             return cast(str, self.redis.hget(keys.CLUSTER, "node_token") or "")
 
     def blob_path(self, sha256: str) -> Path:
-        path = self.home_store.path(sha256)
-        if not path.is_file():
+        path = self.home_store.find(sha256)
+        if path is None:
             raise NotFound(f"there is no stored image {sha256[:12]}")
         return path
 
@@ -130,11 +151,49 @@ class Cluster:
         if found != sha256:
             raise Conflict(f"the content has SHA-256 {found}, not {sha256}")
 
+    def tidy(self) -> int:
+        """Removes some of the stored images that no job uses, here or by the web app; returns how many went here."""
+        store = self.store
+        if isinstance(store, WebStore):
+            store.tidy()
+            return 0
+        keep = retention.announced(self)
+        if keep is None:
+            return 0
+        if not self._tidier.store.belongs_to(self._id()):
+            raise StoreError(
+                f"{self._tidier.store.root} was used by another cluster, so nothing is deleted there; if that one is "
+                f"gone and none of its images are wanted, write {self._id()} into the file {OWNER} there"
+            )
+        return self._tidier.tidy(keep)
+
+    @cached_property
+    def _tidier(self) -> retention.FolderTidier:
+        return retention.FolderTidier(cast(FolderStore, self.store), self.blobs)
+
     # -- jobs --------------------------------------------------------------------------------------------------
 
     def receive(self, stream: BinaryIO, name: str) -> Upload:
-        """Checks and stores one image file; see `cluster.intake.receive`."""
+        """Checks and stores one image file; see `cluster.intake.receive`. Raises NotAccepting and StoreFull as well."""
+        self._admit()
         return intake.receive(self.store, self.limits, stream, name)
+
+    def _admit(self) -> None:
+        """Refuses what would be refused anyway, before anything is stored."""
+        if self.settings.max_jobs_per_submitter == 0:
+            raise NotAccepting("this cluster takes no images at present: the quota of each submitter is 0")
+        now = time.monotonic()
+        if now - self._had_room_at < STORE_LOOK_SECONDS:
+            return
+        most = self.settings.max_store_bytes
+        if most and self.blobs.bytes_in_use() >= most:
+            raise StoreFull(STORE_FULL)
+        if isinstance(self.store, FolderStore) and (free := self.store.free_bytes()) < self.settings.min_free_bytes:
+            raise StoreFull(
+                f"the disk for images has only {free / 2**20:.0f} MiB left, and the last "
+                f"{self.settings.min_free_bytes / 2**20:.0f} are for what was accepted; free some space and try again"
+            )
+        self._had_room_at = now
 
     def submit(
         self,
@@ -173,9 +232,10 @@ class Cluster:
         """Records one job per image and sends what finds room: (batch id, job ids).
 
         `format` None keeps each input's own; `priority` goes from -9 to 9, higher first. With `batch` the jobs are
-        appended to an earlier batch of the same pipeline and output. Raises NoLiveNode, BacklogFull, Conflict,
-        NotFound.
+        appended to an earlier batch of the same pipeline and output. Raises NotAccepting, NoLiveNode, BacklogFull,
+        QuotaReached, StoreFull, Conflict, NotFound; then nothing is recorded.
         """
+        self._admit()
         # A stale node may only be late: its jobs wait for it, or for another.
         snapshot = self.registry.snapshot()
         if not any(node.state in ("live", "stale") and node.cores for node in snapshot.state.nodes):
@@ -189,6 +249,8 @@ class Cluster:
             priority=priority,
             submitter=submitter,
             max_backlog=self.settings.max_backlog,
+            quota=self.settings.max_jobs_per_submitter,
+            max_bytes=self.settings.max_store_bytes or UNLIMITED,
             batch=batch,
             longest_first=rule_of(placement.policy_of(snapshot), snapshot.state).longest_first,
         )
@@ -243,27 +305,27 @@ class Cluster:
         node: str | None = None,
         filter: str | None = None,
         q: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> dict[str, Any]:
-        """Jobs, newest first: {"items", "next"}; `q` is a part of the file name, `cursor` a former `next`."""
-        before = int(cursor) if cursor else None
-        items: list[dict[str, Any]] = []
-        for _ in range(PAGE_SCAN // 100):
-            rows = self.ledger.page(state, before, 100)
-            for view, (_, seq) in zip(self.ledger.views([job_id for job_id, _ in rows]), rows, strict=False):
-                before = seq
-                if (
-                    (node is None or view["node"] == node)
-                    and (filter is None or any(step["filter"] == filter for step in view["pipeline"]))
-                    and (not q or q.lower() in view["name"].lower())
-                ):
-                    items.append(view)
-                    if len(items) == limit:
-                        return {"items": items, "next": str(before)}
-            if len(rows) < 100:
-                return {"items": items, "next": None}
-        return {"items": items, "next": str(before)}
+        """Jobs, newest first: {"items", "next"}; `cursor` is a former `next`.
+
+        `q` is the beginning of the file name in any case, `since` and `until` say when the job was created (epoch
+        seconds, from and before). A page may hold fewer than `limit` though there is a next one.
+        """
+        ids, following = self.ledger.page(
+            state=state,
+            node=node,
+            filter=filter,
+            name=q or "",
+            since=since,
+            until=until,
+            before=int(cursor) if cursor else None,
+            count=limit,
+        )
+        return {"items": self.ledger.views(ids), "next": None if following is None else str(following)}
 
     def retry(self, job_id: str) -> dict[str, Any]:
         self.ledger.retry(job_id)

@@ -107,6 +107,28 @@ class Settings(BaseSettings):
     max_steps: int = Field(32, ge=1, le=500, description="most filters in a pipeline")
     max_files: int = Field(2000, ge=1, description="most images in one request")
     max_backlog: int = Field(100_000, ge=1, description="most jobs that may wait; beyond it: 429")
+    max_jobs_per_submitter: int = Field(
+        100_000, ge=0, description="most unfinished jobs of one submitter; beyond it: 429; 0: nothing is taken (403)"
+    )
+    max_store_bytes: int = Field(
+        0, ge=0, description="most bytes that the images of all jobs may take; beyond it: 507; 0: what the disk holds"
+    )
+    min_free_bytes: int = Field(
+        512 * 2**20, ge=0, description="free space on the images' disk below which nothing more is taken: 507"
+    )
+    keep_days: float = Field(
+        30,
+        ge=0,
+        allow_inf_nan=False,
+        description="days after which a finished job and its images are deleted; 0: never",
+    )
+    keep_jobs: int = Field(100_000, ge=0, description="most finished jobs kept, the newest; 0: any number")
+    keep_bytes: int = Field(
+        0, ge=0, description="most bytes of images kept: beyond it the oldest finished jobs are deleted; 0: any number"
+    )
+    keep_unused: float = Field(
+        900, ge=1, allow_inf_nan=False, description="seconds for which an image without a job is kept, as uploads are"
+    )
     web_url: str = Field("", description="address under which other PCs reach the web app")
     flower_url: str = Field("", description="address of Flower shown on the page")
     flower_password: SecretStr = Field(SecretStr(""), description="password of Flower's user `cumulo`, for `up`")

@@ -12,14 +12,16 @@ import io
 import os
 import re
 import secrets
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
-from cluster.errors import NotFound, StoreError
+from cluster.errors import NotFound, StoreError, StoreFull
 
 if TYPE_CHECKING:
     from httpx import Response
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 IN_MEMORY = 8 << 20
 STORE_ID = ".store-id"
+OWNER = ".store-owner"
+ASIDE = ".aside"  # ending of an image that is about to be removed
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 T = TypeVar("T")
@@ -70,17 +74,36 @@ class FolderStore:
 
     def identity(self) -> str:
         """A random word kept in the folder, by which another process knows that it sees the same one."""
-        path = self.root / STORE_ID
+        return self._note(STORE_ID) or self._noted(STORE_ID, secrets.token_hex(16))
+
+    def belongs_to(self, cluster: str) -> bool:
+        """Whether this is the store of the cluster with that id, which alone may remove images from it.
+
+        A folder without images becomes the store of whoever asks first.
+        """
+        owner = self._note(OWNER)
+        if owner is None:
+            self.identity()
+            if any(len(path.name) == 2 for path in self.root.iterdir()):
+                return False
+            owner = self._noted(OWNER, cluster)
+        return owner == cluster
+
+    def _note(self, name: str) -> str | None:
         try:
-            return path.read_text()
+            return (self.root / name).read_text()
         except OSError:
-            pass
+            return None
+
+    def _noted(self, name: str, text: str) -> str:
+        """Writes a note for good; of several processes the first one's holds, and every one gets it."""
+        path = self.root / name
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             with tempfile.NamedTemporaryFile("w", dir=self.root, delete=False) as file:
-                file.write(secrets.token_hex(16))
+                file.write(text)
             try:
-                os.link(file.name, path)  # only the first of several processes wins
+                os.link(file.name, path)
             except FileExistsError:
                 pass
             finally:
@@ -89,9 +112,45 @@ class FolderStore:
         except OSError as error:
             raise StoreError(f"cannot use {self.root} for images: {error.strerror}") from error
 
+    def free_bytes(self) -> int:
+        """What the folder's disk has left."""
+        existing = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
+        return shutil.disk_usage(existing).free
+
     def path(self, sha256: str) -> Path:
         name = checked_name(sha256)
         return self.root / name[:2] / name
+
+    def find(self, sha256: str) -> Path | None:
+        """Where the image lies, also while `discard` has put it aside; None: nowhere."""
+        path = self.path(sha256)
+        return next((place for place in (path, _aside(path), path) if place.is_file()), None)
+
+    def discard(self, sha256: str, seconds: float, may_go: Callable[[str], bool]) -> bool:
+        """Removes the image if nobody has stored it for `seconds` and `may_go` agrees; False: it stays.
+
+        It is put aside first. Whoever stores the same image from then on does not find it and writes it anew; whoever
+        stored it before has renewed its age. So no image goes that an upload relies on, and a crash in between leaves a
+        file that `recover` puts back.
+        """
+        path = self.path(sha256)
+        aside = _aside(path)
+        try:
+            os.replace(path, aside)
+            if time.time() - aside.stat().st_mtime >= seconds and may_go(sha256):
+                aside.unlink()
+                return True
+        except FileNotFoundError:
+            return may_go(sha256)
+        self.recover(sha256)
+        return False
+
+    def recover(self, sha256: str) -> None:
+        """Puts an image back that was put aside; its age begins anew."""
+        path = self.path(sha256)
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(_aside(path))
+            os.replace(_aside(path), path)
 
     def _place(self, sha256: str) -> Path:
         path = self.path(sha256)
@@ -141,7 +200,8 @@ class FolderStore:
         temporary = self.root / f"in-{secrets.token_hex(8)}"
         try:
             path = self._place(sha256)
-            if path.exists():
+            with contextlib.suppress(OSError):  # not there, or somebody else's file
+                os.utime(path)  # it is there, and in use from now on: see `discard`
                 return sha256
             temporary.write_bytes(data)
             os.replace(temporary, path)
@@ -156,12 +216,19 @@ class FolderStore:
             return file.read()
 
     def open(self, sha256: str) -> BinaryIO:
-        try:
-            return self.path(sha256).open("rb")
-        except FileNotFoundError:
-            raise NotFound(f"the stored image {sha256[:12]} is gone from {self.root}") from None
-        except OSError as error:
-            raise StoreError(f"cannot read from {self.root}: {error.strerror}") from error
+        path = self.path(sha256)
+        for place in (path, _aside(path), path):
+            try:
+                return place.open("rb")
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise StoreError(f"cannot read from {self.root}: {error.strerror}") from error
+        raise NotFound(f"the stored image {sha256[:12]} is gone from {self.root}")
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(path.name + ASIDE)
 
 
 class WebStore:
@@ -186,6 +253,8 @@ class WebStore:
             raise StoreError(f"cannot reach the web app's store at {self._url}: {error}") from error
         if response.status_code == 404:
             raise NotFound(f"the stored image is gone from {self._url}")
+        if response.status_code == 507:
+            raise StoreFull(f"the disk of the web app's store at {self._url} is full")
         if response.is_error:
             raise StoreError(f"the web app's store at {self._url} answered {response.status_code}")
         return response
@@ -207,3 +276,7 @@ class WebStore:
 
     def open(self, sha256: str) -> BinaryIO:
         return io.BytesIO(self.get(sha256))
+
+    def tidy(self) -> None:
+        """Has the web app remove some images that no job uses."""
+        self._sent(lambda: self._http.post(f"{self._url}/internal/tidy"))

@@ -48,7 +48,9 @@ class JobsQuery(BaseModel):
     state: schemas.JobState | None = None
     node: str | None = Field(None, description="Bound to this node")
     filter: str | None = Field(None, description="Has this filter in its pipeline")
-    q: str | None = Field(None, description="Part of the file's name")
+    q: str | None = Field(None, description="Beginning of the file's name, in upper or lower case")
+    since: float | None = Field(None, ge=0, le=1e11, description="Created at this time or later, epoch seconds")
+    until: float | None = Field(None, ge=0, le=1e11, description="Created before this time, epoch seconds")
     cursor: str | None = Field(None, pattern=r"^\d{1,15}$", description="`next` of the page before")
     limit: int = Field(50, ge=1, le=500)
 
@@ -87,7 +89,13 @@ def submit() -> ResponseReturnValue:
 
 
 @blueprint.get("/jobs")
-@describe("Jobs, newest first", query=JobsQuery, answers={200: schemas.JobPage}, problems=(400, 503))
+@describe(
+    "Jobs, newest first",
+    description="All conditions must hold. A page can have fewer items than `limit`, even none, and a `next` still.",
+    query=JobsQuery,
+    answers={200: schemas.JobPage},
+    problems=(400, 503),
+)
 def list_jobs() -> ResponseReturnValue:
     wanted = query(JobsQuery)
     return context.cluster().jobs(**wanted.model_dump())

@@ -1,4 +1,7 @@
-"""The blob route: how nodes on other PCs read originals and write results, with the node token."""
+"""The blob route: how nodes on other PCs read originals and write results, with the node token.
+
+The leader asks here for files to be removed where it does not see the folder itself.
+"""
 
 from __future__ import annotations
 
@@ -39,4 +42,11 @@ def get_blob(sha256: str) -> ResponseReturnValue:
 def put_blob(sha256: str) -> ResponseReturnValue:
     request.max_content_length = limits.blob_bytes(context.settings())
     context.cluster().store_blob(sha256, cast(BinaryIO, request.stream))
+    return Response(status=204)
+
+
+@blueprint.post("/tidy")
+@describe("Remove some of the content that no job uses", answers={204: None}, problems=(503,))
+def tidy() -> ResponseReturnValue:
+    context.cluster().tidy()
     return Response(status=204)

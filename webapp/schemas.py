@@ -128,6 +128,7 @@ class Batch(BaseModel):
     finished: int
     state: Literal["running", "finished"]
     counts: dict[str, int]
+    deleted: int = Field(default=0, description="finished jobs that are no longer kept; `finished` counts them")
     pipeline: list[Step]
     results: list[Job] = Field(default=[], description="finished jobs in order of finishing, from `after` on")
     next_after: int = Field(default=0, description="the next `after`")

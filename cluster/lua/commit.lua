@@ -17,6 +17,11 @@ for i = 8, #ARGV, 10 do
     local ago = tonumber(ARGV[i + 3])
     local started = string.format('%.6f', now - ago)
     redis.call('HSET', key, 'result', ARGV[i + 7], 'error', ARGV[i + 8], 'started_at', started, 'cpu', ARGV[i + 5])
+    if ARGV[i + 7] ~= '' then
+      local made = cjson.decode(ARGV[i + 7])
+      hold(made.sha256, made.bytes)
+      if made.thumbnail and made.thumbnail ~= made.sha256 then hold(made.thumbnail, made.thumbnail_bytes) end
+    end
     unbind(id)
     transition(id, state, state, '')
     redis.call('HINCRBY', worker, 'tasks_processed', 1)

@@ -33,10 +33,36 @@ local function units(cost)
   return math.max(1, math.floor((tonumber(cost) or 0) * 1e5 + 0.5))
 end
 
+local FINISHED = {done = true, failed = true, cancelled = true, quarantined = true}
+
+-- How many unfinished jobs a submitter has.
+local function count_unfinished(submitter, by)
+  if redis.call('HINCRBY', 'submitters', submitter, by) <= 0 then redis.call('HDEL', 'submitters', submitter) end
+end
+
+-- A file name as searches compare it; `search` is given where lower case is more than ASCII's.
+local function searched(name, search)
+  return search or string.lower(name)
+end
+
+-- A job's entry in the index of file names.
+local function name_entry(name, search, seq)
+  return searched(name, search) .. '\0' .. string.format('%.0f', tonumber(seq))
+end
+
+-- One more image of a job is this stored one.
+local function hold(sha256, bytes)
+  local key = 'blob:' .. sha256
+  if redis.call('HINCRBY', key, 'refs', 1) > 1 then return end
+  redis.call('HSET', key, 'bytes', bytes)
+  redis.call('INCRBY', 'blobs:bytes', bytes)
+  redis.call('ZREM', 'blobs:unused', sha256)
+end
+
 -- One change of a job's state: record, indexes, batch counts, timeline and event together.
 local function transition(id, to, word, detail)
   local key = 'job:' .. id
-  local old = redis.call('HMGET', key, 'state', 'batch', 'seq', 'node', 'attempt', 'name')
+  local old = redis.call('HMGET', key, 'state', 'batch', 'seq', 'node', 'attempt', 'name', 'submitter')
   local from, batch, seq, node, attempt = old[1], old[2], old[3], old[4] or '', old[5] or '0'
   redis.call('HSET', key, 'state', to)
   redis.call('ZREM', 'jobs:' .. from, id)
@@ -48,9 +74,14 @@ local function transition(id, to, word, detail)
     at = now, event = word, node = node, attempt = tonumber(attempt), detail = detail or ''}))
   emit('type', 'job', 'job', id, 'batch', batch, 'state', to, 'node', node, 'attempt', attempt,
     'name', old[6] or '')
-  if to == 'done' or to == 'failed' or to == 'cancelled' or to == 'quarantined' then
+  if FINISHED[to] then
     redis.call('HSET', key, 'finished_at', stamp)
     redis.call('ZADD', 'batch:' .. batch .. ':finished', redis.call('HINCRBY', 'batch:' .. batch, 'endings', 1), id)
+    redis.call('ZADD', 'jobs:finished', stamp, id)
+    count_unfinished(old[7] or '', -1)
+  elseif FINISHED[from] then
+    redis.call('ZREM', 'jobs:finished', id)
+    count_unfinished(old[7] or '', 1)
   end
 end
 
@@ -78,6 +109,7 @@ local function requeue(id, word, detail)
   local class, tag = parts(redis.call('HGET', 'job:' .. id, 'rank'))
   local clock = tonumber(redis.call('HGET', 'backlog:clock', class) or '0')
   local rank = string.format('%.0f', class * WIDTH + math.min(tag, clock))
+  redis.call('ZREM', 'jobs:node:' .. redis.call('HGET', 'job:' .. id, 'node'), id)
   redis.call('HSET', 'job:' .. id, 'node', '', 'rank', rank)
   enqueue(id, rank)
 end
@@ -85,7 +117,7 @@ end
 local function bind(id, node, lease, placement)
   local key = 'job:' .. id
   local attempt = redis.call('HINCRBY', key, 'attempt', 1)
-  local job = redis.call('HMGET', key, 'rank', 'cost')
+  local job = redis.call('HMGET', key, 'rank', 'cost', 'seq')
   -- The class has got as far as its first job, whichever of them goes now.
   local class = parts(job[1])
   local first = redis.call('ZRANGEBYSCORE', 'backlog', string.format('%.0f', class * WIDTH),
@@ -96,6 +128,7 @@ local function bind(id, node, lease, placement)
   end
   redis.call('ZREM', 'backlog', id)
   redis.call('HSET', key, 'node', node, 'lease', lease, 'assigned_at', stamp, 'placement', placement)
+  redis.call('ZADD', 'jobs:node:' .. node, job[3], id)
   if redis.call('HSET', 'worker:' .. node .. ':jobs', id, lease) == 1 then
     redis.call('HINCRBY', 'worker:' .. node, 'work', units(job[2]))
     touch(node)

@@ -5,6 +5,7 @@ if redis.call('SISMEMBER', 'workers:active', node) == 1 then return 0 end
 redis.call('SREM', 'workers:known', node)
 redis.call('ZREM', 'workers:changed', node)
 local key = 'worker:' .. node
-redis.call('DEL', key, key .. ':history', key .. ':jobs', key .. ':waiting', key .. ':running', key .. ':alive', 'node.' .. node)
+redis.call('DEL', key, key .. ':history', key .. ':jobs', key .. ':waiting', key .. ':running', key .. ':alive', 'node.' .. node,
+  '_kombu.binding.node.' .. node, '_kombu.binding_permanent.node.' .. node)
 emit('type', 'node', 'node', node, 'state', 'forgotten', 'detail', '')
 return 1

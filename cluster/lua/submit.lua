@@ -1,18 +1,30 @@
--- ARGV: limit of the backlog, JSON {batch={id,fields}, class, start, end, jobs=[{id,place,fields}]}. Appends where the batch
--- exists. `place` is how far behind the first job of the same submission a job stands, `end` where the last one ends, in units
--- of work; `start` is what the first slice of the submission answered. Returns 'FULL', or the tag of the first place.
+-- ARGV: limit of the backlog, of the submitter's unfinished jobs, of the bytes of images in use, then JSON {batch={id,fields},
+-- filters, class, start, end, jobs=[{id,place,sha256,bytes,search,fields}]}. Appends where the batch exists. `place` is how far
+-- behind the first job of the same submission a job stands, `end` where the last one ends, in units of work; `start` is what
+-- the first slice of the submission answered; `search` is the name in lower case where that is not ASCII.
+-- Returns 'FULL', 'QUOTA' or 'STORE' and nothing is recorded, or the tag of the first place.
 --
 -- Within a class (lane and priority) a job's place is a start tag of start-time fair queueing (Goyal, Vin and Cheng, 1996):
 -- each batch's jobs follow each other at the distance of their predicted work, and a batch that comes later begins where
 -- the class has got to. So batches that wait together get equal shares of the cluster's work.
-local limit = tonumber(ARGV[1])
-local given = cjson.decode(ARGV[2])
+local limit, quota, most_bytes = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local given = cjson.decode(ARGV[4])
+local submitter = given.batch.fields.submitter
 -- A call repeated because its answer was lost finds its jobs recorded.
 local fresh = {}
 for _, job in ipairs(given.jobs) do
   if redis.call('EXISTS', 'job:' .. job.id) == 0 then fresh[#fresh + 1] = job end
 end
-if #fresh > 0 and redis.call('ZCARD', 'backlog') + #fresh > limit then return 'FULL' end
+if #fresh > 0 then
+  if redis.call('ZCARD', 'backlog') + #fresh > limit then return 'FULL' end
+  if tonumber(redis.call('HGET', 'submitters', submitter) or '0') + #fresh > quota then return 'QUOTA' end
+  local bytes, seen = tonumber(redis.call('GET', 'blobs:bytes') or '0'), {}
+  for _, job in ipairs(fresh) do
+    if not seen[job.sha256] and redis.call('EXISTS', 'blob:' .. job.sha256) == 0 then bytes = bytes + job.bytes end
+    seen[job.sha256] = true
+  end
+  if bytes > most_bytes then return 'STORE' end
+end
 local batch = given.batch.id
 local key = 'batch:' .. batch
 if redis.call('EXISTS', key) == 0 then
@@ -34,7 +46,14 @@ for _, job in ipairs(fresh) do
     fields[#fields + 1] = name
     fields[#fields + 1] = value
   end
+  if job.search then
+    fields[#fields + 1] = 'search'
+    fields[#fields + 1] = job.search
+  end
   redis.call('HSET', record, unpack(fields))
+  hold(job.sha256, job.bytes)
+  redis.call('ZADD', 'jobs:names', 0, name_entry(job.fields.name, job.search, seq))
+  for _, name in ipairs(given.filters) do redis.call('ZADD', 'jobs:filter:' .. name, seq, job.id) end
   redis.call('ZADD', 'jobs:all', seq, job.id)
   redis.call('ZADD', 'jobs:queued', seq, job.id)
   enqueue(job.id, rank)
@@ -46,5 +65,8 @@ for _, job in ipairs(fresh) do
   emit('type', 'job', 'job', job.id, 'batch', batch, 'state', 'queued', 'node', '', 'attempt', 0,
     'name', job.fields.name)
 end
-if #fresh > 0 then redis.call('HSET', 'backlog:shares', batch, string.format('%.0f:%.0f', given.class, start + given['end'])) end
+if #fresh > 0 then
+  count_unfinished(submitter, #fresh)
+  redis.call('HSET', 'backlog:shares', batch, string.format('%.0f:%.0f', given.class, start + given['end']))
+end
 return string.format('%.0f', start)

@@ -184,6 +184,8 @@ def test_jobs_can_be_found_by_state_node_filter_and_name(cluster: Cluster, serve
     assert found() == everything
     assert found(filter="gray") == [gray["id"]]
     assert found(q="PHOTO-2") == [first[1]["id"]]
+    assert found(q="hoto-2") == []
+    assert found(since=first[0]["created_at"], until=gray["created_at"]) == [first[1]["id"], first[0]["id"]]
     assert found(node="pc-1") == everything
     assert found(node="nobody") == []
     assert len(found(state="done")) >= 1

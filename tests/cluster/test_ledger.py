@@ -477,16 +477,6 @@ def test_every_change_is_an_event(ledger: Ledger, server: redis.Redis) -> None:
     }
 
 
-def test_jobs_are_listed_newest_first_page_by_page(ledger: Ledger) -> None:
-    ids = submit(ledger, 7)
-    ledger.cancel(ids[2])
-    first = ledger.page(None, None, 4)
-    second = ledger.page(None, first[-1][1], 4)
-    assert [job_id for job_id, _ in first + second] == ids[::-1]
-    assert [job_id for job_id, _ in ledger.page("cancelled", None, 4)] == [ids[2]]
-    assert ledger.page("done", None, 4) == []
-
-
 def test_what_nobody_recorded_is_not_found(ledger: Ledger) -> None:
     for read in (ledger.job, ledger.record, ledger.batch):
         with pytest.raises(NotFound):

@@ -29,7 +29,7 @@ from cluster.connection import Scripts
 from cluster.errors import Conflict
 from cluster.ledger import CLASSES_PER_LANE, Blame, Ledger, Outcome, WorkOrder, class_of, new_id
 from cluster.nodes import Nodes
-from tests.cluster.ledgers import Message, add_node, done, failed, submit_batch
+from tests.cluster.ledgers import SHA, Message, add_node, done, failed, submit_batch
 
 NODES = ("pc-1", "pc-2")
 MAX_LOST = 2
@@ -90,6 +90,8 @@ class LedgerMachine(RuleBasedStateMachine):
             add_node(self.registry, name)
         self.jobs: dict[str, ModelJob] = {}
         self.batches: list[str] = []
+        self.deleted: Counter[str] = Counter()  # batch -> jobs that retention took
+        self.arrivals: dict[str, int] = {}
         self.mode = dict.fromkeys(NODES, "active")
         self.sent: list[Message] = []
         self.waiting: dict[str, set[str]] = {name: set() for name in NODES}
@@ -141,8 +143,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def commit(self, process: Process, outcomes: list[Outcome], take: int) -> list[str]:
         """What `Ledger.commit` must do; returns the jobs that it must hand over."""
         for outcome in outcomes:
-            job = self.jobs[outcome.id]
-            if (job.state, job.attempt, job.lease) == ("running", outcome.attempt, process.lease):
+            job = self.jobs.get(outcome.id)
+            if job and (job.state, job.attempt, job.lease) == ("running", outcome.attempt, process.lease):
                 job.end(outcome.state)
                 job.mark = str(outcome.result.get("mark", ""))
         if process.lease not in self.running[process.node]:
@@ -185,7 +187,8 @@ class LedgerMachine(RuleBasedStateMachine):
         running, held = bool(self.processes), any(self.held_by(node) for node in NODES)
         possible = {
             self.submit: 2 if len(self.jobs) < MOST_JOBS else 0,
-            self.bind: 3,
+            self.bind: 3 if self.jobs else 0,
+            self.old_jobs_are_deleted: 1,
             self.message_arrives: 3 if self.sent else 0,
             self.head_of_the_backlog_is_started: 6 if self.backlog() else 0,
             self.work_is_finished: 6 if running else 0,
@@ -194,9 +197,9 @@ class LedgerMachine(RuleBasedStateMachine):
             self.node_is_given_up: 1 if held else 0,
             self.node_is_drained: 1 if held else 0,
             self.mode_is_set: 1 if held else 0,
-            self.cancel: 1,
-            self.retry: 2 if any(job.state in RETRIED for job in self.jobs.values()) else 1,
-            self.several_are_cancelled_or_tried_again: 1,
+            self.cancel: 1 if self.jobs else 0,
+            self.retry: 2 if any(job.state in RETRIED for job in self.jobs.values()) else 1 if self.jobs else 0,
+            self.several_are_cancelled_or_tried_again: 1 if self.jobs else 0,
         }
         what = data.draw(st.sampled_from([event for event, weight in possible.items() for _ in range(weight)]))
         note(what.__name__)
@@ -215,6 +218,7 @@ class LedgerMachine(RuleBasedStateMachine):
         share_class, share = self.shares.get(found, (waiting_class, 0))
         tag = max(self.clock.get(waiting_class, 0), share if share_class == waiting_class else 0)
         for job_id in ids:
+            self.arrivals[job_id] = len(self.arrivals) + 1
             self.jobs[job_id] = ModelJob(job_id, found, (waiting_class, tag, job_id), cost)
             tag += int(cost * 100_000 + 0.5)
         self.shares[found] = waiting_class, tag
@@ -253,7 +257,7 @@ class LedgerMachine(RuleBasedStateMachine):
         expected = []
         if message.lease in self.waiting[message.node]:
             self.waiting[message.node].remove(message.lease)
-            for job in map(self.jobs.__getitem__, message.attempts):
+            for job in filter(None, map(self.jobs.get, message.attempts)):
                 if job.state == "assigned" and job.lease == message.lease:
                     job.state = "running"
                     expected.append((job.id, job.attempt))
@@ -344,6 +348,22 @@ class LedgerMachine(RuleBasedStateMachine):
             with pytest.raises(Conflict):
                 self.ledger.cancel(job.id)
 
+    def old_jobs_are_deleted(self, draw: Draw) -> None:
+        """All that are finished, or as many as exceed a number."""
+        finished = [job for job in self.jobs.values() if job.state in keys.FINISHED]
+        keep = draw(st.sampled_from([0, 0, 1, 3]))
+        removed = self.ledger.purge(
+            before=float("-inf"), keep=keep, keep_bytes=float("inf"), settled=float("inf"), seconds=60
+        )
+        assert removed == max(0, len(finished) - keep)
+        left = {job_id for job_id in self.jobs if self.server.exists(keys.job(job_id))}
+        gone = [job for job in self.jobs.values() if job.id not in left]
+        assert len(gone) == removed
+        assert all(job.state in keys.FINISHED for job in gone)
+        self.deleted.update(job.batch for job in gone)
+        self.jobs = {job_id: self.jobs[job_id] for job_id in self.jobs if job_id in left}
+        self.batches = [batch for batch in self.batches if any(job.batch == batch for job in self.jobs.values())]
+
     def retry(self, draw: Draw) -> None:
         job = draw(st.sampled_from(list(self.jobs.values())))
         if job.state in RETRIED:
@@ -391,6 +411,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert set(found[keys.running(node)]) == self.running[node]
             assert {job.lease for job in held if job.state == "assigned"} <= self.waiting[node]
             assert {job.lease for job in held if job.state == "running"} <= self.running[node]
+        self.check_indexes(found)
         for message in self.sent:
             held_by_lease = {job.id for job in self.jobs.values() if job.lease == message.lease}
             assert found[keys.lease(message.lease)] == held_by_lease
@@ -403,9 +424,11 @@ class LedgerMachine(RuleBasedStateMachine):
         """Every key of the ledger, read in one go."""
         hashes = [keys.job(job_id) for job_id in self.jobs] + [keys.batch(batch) for batch in self.batches]
         hashes += [key(node) for node in NODES for key in (keys.node_jobs, keys.worker)]
-        hashes += [keys.SHARES]
+        hashes += [keys.SHARES, keys.SUBMITTERS, keys.blob(SHA)]
         lists = [keys.timeline(job_id) for job_id in self.jobs]
         sorted_sets = [*map(keys.batch_finished, self.batches), keys.BACKLOG, *map(keys.state, keys.JOB_STATES)]
+        sorted_sets += [keys.ALL_JOBS, keys.ENDED, keys.NAMES, keys.UNUSED, keys.with_filter("sepia")]
+        sorted_sets += [keys.of_node(node) for node in NODES]
         sorted_sets += [key(node) for node in NODES for key in (keys.waiting, keys.running)]
         sets = [keys.lease(message.lease) for message in self.sent]
         pipe = self.server.pipeline(transaction=False)
@@ -419,6 +442,21 @@ class LedgerMachine(RuleBasedStateMachine):
             pipe.smembers(key)
         return dict(zip(hashes + lists + sorted_sets + sets, pipe.execute(), strict=True))
 
+    def check_indexes(self, found: dict[str, Any]) -> None:
+        jobs = self.jobs.values()
+        assert found[keys.ALL_JOBS] == found[keys.with_filter("sepia")] == list(self.jobs)
+        assert sorted(found[keys.ENDED]) == sorted(job.id for job in jobs if job.state in keys.FINISHED)
+        assert {int(entry.partition("\0")[2]) for entry in found[keys.NAMES]} == {self.arrivals[job.id] for job in jobs}
+        assert len(found[keys.NAMES]) == len(jobs)
+        for node in NODES:
+            assert found[keys.of_node(node)] == [job.id for job in jobs if job.node == node]
+        unfinished = sum(job.state not in keys.FINISHED for job in jobs)
+        assert found[keys.SUBMITTERS] == ({"": str(unfinished)} if unfinished else {})
+        uses = len(jobs) + sum(job.state == "done" for job in jobs)  # every input and result is the same image
+        assert found[keys.blob(SHA)] == ({"refs": str(uses), "bytes": "10"} if uses else {})
+        assert int(self.server.get(keys.BLOB_BYTES) or 0) == (10 if uses else 0)
+        assert found[keys.UNUSED] == ([] if uses or not self.arrivals else [SHA])
+
     def check_record(self, job: ModelJob, record: dict[str, str], timeline: list[str]) -> None:
         assert (record["state"], record["node"], record["lease"]) == (job.state, job.node, job.lease)
         assert (int(record["attempt"]), int(record["lost"])) == (job.attempt, job.lost)
@@ -430,7 +468,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def check_batch(self, batch: str, record: dict[str, str], finished: list[str]) -> None:
         members = [job for job in self.jobs.values() if job.batch == batch]
         counts = Counter(job.state for job in members)
-        assert int(record["total"]) == len(members)
+        assert int(record["total"]) == len(members) + self.deleted[batch]
+        assert int(record.get("deleted", 0)) == self.deleted[batch]
         assert {state: int(record.get(state, 0)) for state in keys.JOB_STATES} == {
             state: counts[state] for state in keys.JOB_STATES
         }

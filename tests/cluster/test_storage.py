@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import filters
-from cluster.errors import NotFound, StoreError
+from cluster.errors import NotFound, StoreError, StoreFull
 from cluster.intake import receive
 from cluster.storage import FolderStore, Store, TooLong, WebStore, nothing_to_check
 from tests.servers import unused_port
@@ -70,6 +70,9 @@ class BlobRoute(BaseHTTPRequestHandler):
             except NotFound:
                 self._answer(404)
 
+    def do_POST(self) -> None:
+        self._answer(204 if self.path == "/internal/tidy" else 404)
+
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if name := self._allowed():
@@ -77,8 +80,8 @@ class BlobRoute(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def served(folder: FolderStore) -> Iterator[str]:
-    handler = type("Route", (BlobRoute,), {"store": folder})
+def served(folder: FolderStore, route: type[BlobRoute] = BlobRoute) -> Iterator[str]:
+    handler = type("Route", (route,), {"store": folder})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -217,6 +220,28 @@ def test_a_wrong_node_token_is_a_store_error(folder: FolderStore) -> None:
             web.get(SHA)
         web._http.close()
     assert blobs(folder) == []
+
+
+def test_the_web_app_is_asked_to_tidy(folder: FolderStore) -> None:
+    with served(folder) as url:
+        web = WebStore(url, TOKEN)
+        web.tidy()
+        web._http.close()
+    with pytest.raises(StoreError, match="cannot reach"):
+        WebStore(f"http://127.0.0.1:{unused_port()}", TOKEN).tidy()
+
+
+def test_a_full_disk_behind_the_web_app_is_a_full_store() -> None:
+    class Full(BlobRoute):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._answer(507)
+
+    with served(FolderStore(Path()), Full) as url:
+        web = WebStore(url, TOKEN)
+        with pytest.raises(StoreFull, match="disk"):
+            web.put(DATA)
+        web._http.close()
 
 
 def test_a_web_app_that_does_not_answer_is_a_store_error() -> None:

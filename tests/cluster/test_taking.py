@@ -12,7 +12,7 @@ import redis
 from cluster import keys
 from cluster.ledger import Ledger, Outcome, class_of
 from cluster.nodes import Nodes
-from tests.cluster.ledgers import HIGH, SEPIA, add_node, bind, done, failed, new_jobs, start, submit
+from tests.cluster.ledgers import HIGH, SEPIA, SHA, add_node, bind, done, failed, new_jobs, start, submit
 
 OPTIONS: dict[str, Any] = {"pipeline": SEPIA, "format": None, "quality": None, "submitter": "", "max_backlog": HIGH}
 
@@ -150,7 +150,8 @@ def test_each_outcome_is_in_the_trace_with_what_it_cost(ledger: Ledger, server: 
     jobs = [replace(job, features="jpeg>jpeg,sepia", megapixels=2.0) for job in new_jobs(1, cost=0.25)]
     batch, [job_id] = ledger.submit(jobs, priority=4, **OPTIONS)
     message, [order] = start(ledger, "pc-1", job_id)
-    outcome = Outcome(order.id, order.attempt, "done", 0.5, result={"mark": "1"}, cpu=0.375, peak_bytes=4e7)
+    result = {"sha256": SHA, "bytes": 5}
+    outcome = Outcome(order.id, order.attempt, "done", 0.5, result=result, cpu=0.375, peak_bytes=4e7)
     for _ in range(2):  # the second is the same again, after a lost answer
         ledger.commit("pc-1", message.lease, [outcome])
     [(_, entry)] = server.xrange(keys.TRACE)

@@ -14,6 +14,7 @@ from cluster import intake, keys
 from cluster.errors import (
     BacklogFull,
     BadWeights,
+    ClusterError,
     ClusterUnavailable,
     Conflict,
     NoLiveNode,
@@ -72,6 +73,7 @@ class FakeCluster:
         self.blobs = FolderStore(settings.data / "blobs")
         self.away = False  # Redis does not answer
         self.full = False
+        self.refusal: ClusterError | None = None  # of every image
         self.binds_at_once = True  # a job goes to the first live node as it is submitted
         self.calls: list[tuple[Any, ...]] = []
         self._views = {"pc-1": node_view("pc-1"), "pc-2": node_view("pc-2", state="paused")}
@@ -160,8 +162,15 @@ class FakeCluster:
         if found != sha256:
             raise Conflict(f"the content has SHA-256 {found}, not {sha256}")
 
+    def tidy(self) -> int:
+        self._reach()
+        self.calls.append(("tidy",))
+        return 0
+
     def receive(self, stream: BinaryIO, name: str) -> Upload:
         self._reach()
+        if self.refusal:
+            raise self.refusal
         return intake.receive(self.blobs, self.limits, stream, name)
 
     def submit(
@@ -263,11 +272,13 @@ class FakeCluster:
         node: str | None = None,
         filter: str | None = None,
         q: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> dict[str, Any]:
         self._reach()
-        self.calls.append(("jobs", state, node, filter, q, cursor, limit))
+        self.calls.append(("jobs", state, node, filter, q, since, until, cursor, limit))
         items = list(reversed(self._jobs.values()))[int(cursor or 0) :]
         more = str(int(cursor or 0) + limit) if len(items) > limit else None
         return {"items": items[:limit], "next": more}

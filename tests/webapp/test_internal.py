@@ -46,3 +46,11 @@ def test_more_than_a_result_can_be(node: FlaskClient, cluster: FakeCluster) -> N
     most = limits.blob_bytes(cluster.settings)
     response = node.put(URL, data=b"x", environ_overrides={"CONTENT_LENGTH": str(most + 1)})
     assert response.status_code == 413
+
+
+def test_the_leader_has_files_removed(node: FlaskClient, client: FlaskClient, cluster: FakeCluster) -> None:
+    assert node.post("/internal/tidy").status_code == 204
+    assert cluster.calls == [("tidy",)]
+    assert client.post("/internal/tidy").status_code == 401
+    cluster.away = True
+    assert node.post("/internal/tidy").status_code == 503

@@ -29,8 +29,16 @@ def test_the_list_newest_first_page_by_page(client: FlaskClient, submit: Submit)
 
 
 def test_the_filters_of_the_list_reach_the_cluster(client: FlaskClient, cluster: FakeCluster) -> None:
-    client.get("/api/v1/jobs?state=failed&node=pc-1&filter=blur&q=cat&limit=7")
-    assert cluster.calls == [("jobs", "failed", "pc-1", "blur", "cat", None, 7)]
+    client.get("/api/v1/jobs?state=failed&node=pc-1&filter=blur&q=cat&since=1.5&until=2e9&limit=7")
+    assert cluster.calls == [("jobs", "failed", "pc-1", "blur", "cat", 1.5, 2e9, None, 7)]
+
+
+@pytest.mark.parametrize("query", ["since=yesterday", "until=nan", "since=-1", "until=1e30"])
+def test_a_time_that_is_none_is_refused(client: FlaskClient, cluster: FakeCluster, query: str) -> None:
+    response = client.get(f"/api/v1/jobs?{query}")
+    assert response.status_code == 400
+    assert query.partition("=")[0] in response.get_json()["detail"]
+    assert cluster.calls == []
 
 
 def test_unknown_jobs(client: FlaskClient) -> None:

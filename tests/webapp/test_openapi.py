@@ -64,5 +64,5 @@ def test_what_is_open_and_what_is_for_nodes_says_so(client: FlaskClient) -> None
 def test_query_parameters_come_from_the_code(client: FlaskClient) -> None:
     operation = client.get("/api/v1/openapi.json").get_json()["paths"]["/api/v1/jobs"]["get"]
     parameters = {one["name"]: one for one in operation["parameters"]}
-    assert set(parameters) == {"state", "node", "filter", "q", "cursor", "limit"}
+    assert set(parameters) == {"state", "node", "filter", "q", "since", "until", "cursor", "limit"}
     assert parameters["limit"]["schema"] == {"type": "integer", "default": 50, "minimum": 1, "maximum": 500}

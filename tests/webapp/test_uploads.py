@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
+from cluster.errors import ClusterError, NotAccepting, QuotaReached, StoreFull
 from cluster.settings import Settings
 from tests.webapp.conftest import Submit, picture, upload
 from tests.webapp.fakes import FakeCluster, node_view
@@ -281,6 +282,26 @@ def test_a_full_backlog(client: FlaskClient, cluster: FakeCluster) -> None:
     response = client.post(URL, data={"image": upload(), "filter": "sepia"})
     assert response.status_code == 429
     assert int(response.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status", "type", "retry"),
+    [
+        (QuotaReached("operator would have more than 5"), 429, "quota-reached", True),
+        (StoreFull("the images in store take as much space as they may"), 507, "store-full", True),
+        (NotAccepting("the quota of each submitter is 0"), 403, "not-accepting", False),
+    ],
+)
+@pytest.mark.parametrize("url", [URL, "/task"])
+def test_a_refusal_says_whether_to_try_again(
+    client: FlaskClient, cluster: FakeCluster, refusal: ClusterError, status: int, type: str, retry: bool, url: str
+) -> None:
+    cluster.refusal = refusal
+    response = client.post(url, data={"image": upload(), "filter": "sepia"})
+    problem = response.get_json()
+    assert (response.status_code, problem["type"]) == (status, f"urn:cumulo:problem:{type}")
+    assert refusal.detail[1:] in problem["detail"]
+    assert ("Retry-After" in response.headers) == retry
 
 
 def test_redis_away(client: FlaskClient, cluster: FakeCluster) -> None:
