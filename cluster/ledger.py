@@ -373,9 +373,9 @@ class Ledger:
     ) -> int:
         """Jobs bound to `node` (or to one lease) go back to the front of the backlog; returns how many.
 
-        With `lost`, running jobs count a lost attempt, and too many of those end in quarantine. Of one lease only the
-        job to `blame` does; where nobody knows which it was, and there were several, none does and each runs alone
-        next. At most `most` jobs a call: fewer than that means that all are back.
+        With `lost`, running jobs count a lost attempt, and too many of those end in quarantine. Of jobs that shared a
+        lease only the one to `blame` does; where nobody knows which it was, none does and each runs alone next.
+        At most `most` jobs a call: fewer than that means that all are back.
         """
         word = "rescued" if lost else "returned"
         culprit = [] if blame is None else [blame.job, blame.step or "", blame.signal]

@@ -34,8 +34,8 @@ for i = 1, #jobs, 2 do
       requeue(id, word, detail)
     elseif culprit and culprit ~= id then
       requeue(id, 'returned', (culprit == '' and '' or 'another image of its message was in hand: ') .. detail)
-    elseif not culprit and only ~= '' and together[lease] > 1 then
-      -- One of several that shared the process killed it: none is blamed, each runs alone next.
+    elseif not culprit and together[lease] > 1 then
+      -- Of several that shared the process nobody knows which was in hand: none is blamed, each runs alone next.
       redis.call('HSET', 'job:' .. id, 'avoid', node, 'alone', '1')
       requeue(id, word, detail)
     else

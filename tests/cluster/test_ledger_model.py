@@ -128,7 +128,7 @@ class LedgerMachine(RuleBasedStateMachine):
             if lost and job.state == "running" and culprit in (None, job.id):
                 job.avoid = node
                 job.alone = job.alone or culprit == job.id
-                if culprit is None and lease and together[job.lease] > 1:
+                if culprit is None and together[job.lease] > 1:
                     job.alone = True
                 else:
                     job.lost += 1

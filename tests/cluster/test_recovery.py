@@ -64,6 +64,14 @@ def test_only_running_jobs_count_a_lost_attempt(ledger: Ledger) -> None:
     assert [ledger.job(job_id)["lost"] for job_id in ids] == [1, 0]
 
 
+def test_of_jobs_that_shared_a_message_on_a_node_that_went_none_is_blamed(ledger: Ledger) -> None:
+    ids = submit(ledger, 3)
+    start(ledger, "pc-1", *ids)
+    assert ledger.give_back("pc-1", "gone", lost=True) == 3
+    assert [ledger.job(job_id)["lost"] for job_id in ids] == [0, 0, 0]
+    assert [(one.avoid, one.alone) for one in ledger.head(9)] == [("pc-1", True)] * 3
+
+
 def test_a_node_that_stops_in_order_loses_nothing(ledger: Ledger) -> None:
     [job_id] = submit(ledger)
     start(ledger, "pc-1", job_id)
