@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("apply", "samples", "page", "binding", "lanes", "live", "policies", "adaptive")
+NAMES = ("apply", "samples", "page", "binding", "lanes", "live", "policies", "adaptive", "records", "memory")
 
 
 def main(names: list[str]) -> None:

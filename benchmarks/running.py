@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.settings import environment
+
 CUMULO = [sys.executable, "-c", "from cluster.cli import main; main()"]
 READY_SECONDS = 60
 
@@ -23,6 +25,7 @@ class Running:
     url: str
     token: str
     redis_url: str
+    pid: int
 
     @property
     def entrance(self) -> str:
@@ -39,13 +42,16 @@ class Running:
 
 
 @contextmanager
-def cluster(nodes: int) -> Iterator[Running]:
-    """`cumulo up --nodes N`, ready; stopped and removed afterwards."""
+def cluster(nodes: int, **settings: object) -> Iterator[Running]:
+    """`cumulo up --nodes N` with these settings and no others, ready; stopped and removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="cumulo-bench-") as folder:
         data = Path(folder)
         process = subprocess.Popen(
             [*CUMULO, "up", "--nodes", str(nodes), "--data", folder, "--no-browser"],
-            env={name: value for name, value in os.environ.items() if not name.startswith("CUMULO_")},
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith("CUMULO_")},
+                **environment(**settings),
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -56,7 +62,7 @@ def cluster(nodes: int) -> Iterator[Running]:
                     raise RuntimeError("`cumulo up` did not come up")
                 time.sleep(0.1)
             found = json.loads((data / "cluster.json").read_text())
-            yield Running(data, found["url"], found["token"], found["redis_url"])
+            yield Running(data, found["url"], found["token"], found["redis_url"], process.pid)
         finally:
             process.terminate()
             process.wait()

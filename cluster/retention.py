@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SECONDS = 0.05  # of one tick for either step
-SETTLED = 60.0
+SETTLED = 10.0
 """Seconds for which a finished job is kept however many there are: whoever waits for it has fetched it by then."""
 AT_ONCE = 200  # images looked up together
 SWEEP_SECONDS = 10.0  # between two parts of the folder, of which there are 257
@@ -161,3 +161,5 @@ class Retention:
             if str(error) != self._said:
                 logger.warning("images that no job uses cannot be removed: %s", error)
             self._said = str(error)
+        except Exception:
+            logger.exception("images that no job uses cannot be removed")

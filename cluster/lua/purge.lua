@@ -22,11 +22,11 @@ local function leave_batch(id, batch, state)
     redis.call('DEL', key, key .. ':jobs', key .. ':finished')
     return
   end
-  -- Jobs finish in any order: an id goes when all before it are gone.
-  local first = redis.call('LINDEX', key .. ':jobs', 0)
-  while first and redis.call('EXISTS', 'job:' .. first) == 0 do
+  -- Jobs finish in any order: an id goes when all before it are gone. A few at a time, and what is left goes with the batch.
+  for _ = 1, 20 do
+    local first = redis.call('LINDEX', key .. ':jobs', 0)
+    if not first or redis.call('EXISTS', 'job:' .. first) == 1 then break end
     redis.call('LPOP', key .. ':jobs')
-    first = redis.call('LINDEX', key .. ':jobs', 0)
   end
 end
 

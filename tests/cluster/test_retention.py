@@ -23,7 +23,7 @@ from cluster.nodes import Nodes
 from cluster.retention import FolderTidier, Keep, Retention, purge
 from cluster.service import Cluster
 from cluster.settings import load_settings
-from cluster.storage import ASIDE, FolderStore
+from cluster.storage import ASIDE, FolderStore, WebStore
 from tests.cluster.ledgers import SEPIA, add_node, done, new_jobs, start, submit, submit_batch
 
 FOREVER = Keep(days=0, jobs=0, bytes=0, unused=900)
@@ -403,6 +403,20 @@ def test_retention_is_one_of_the_leaders_chores(
     assert leader._thread is not None
     leader._thread.join()
     assert kept(ledger, ids) == []
+
+
+def test_a_leader_that_does_not_see_the_folder_asks_the_web_app(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leader = Cluster(load_settings(store="http://127.0.0.1:1"))
+    asked: list[WebStore] = []
+    monkeypatch.setattr(WebStore, "tidy", lambda store: asked.append(store))
+    sha256 = old(cluster.home_store)
+    cluster.redis.zadd(keys.UNUSED, {sha256: 1})
+    tick(leader, Retention())
+    assert asked == [leader.store]
+    assert cluster.store.get(sha256) == DATA
+    assert cluster.tidy() == 1, "what the web app does then"
 
 
 def test_a_store_that_cannot_be_tidied_is_reported_once(
