@@ -410,7 +410,11 @@ def test_a_leader_that_does_not_see_the_folder_asks_the_web_app(
 ) -> None:
     leader = Cluster(load_settings(store="http://127.0.0.1:1"))
     asked: list[WebStore] = []
-    monkeypatch.setattr(WebStore, "tidy", lambda store: asked.append(store))
+
+    def ask(store: WebStore) -> None:
+        asked.append(store)
+
+    monkeypatch.setattr(WebStore, "tidy", ask)
     sha256 = old(cluster.home_store)
     cluster.redis.zadd(keys.UNUSED, {sha256: 1})
     tick(leader, Retention())
