@@ -1,10 +1,11 @@
 -- ARGV: state, node, filter, beginning of the file name in lower case, created at or after, created before, arrived before
--- (each '' = any), most jobs to find, most entries to look at, most names to gather.
+-- (each '' = any), most jobs to find, most entries to look at, then orders of arrival, the latest first, if only these are to
+-- be looked at.
 -- Returns {where to go on ('' = that was all), id, id, ...}, the newest first; fewer than asked for where many had to be
 -- looked at. It reads the smallest of the indexes that apply, and asks the others about each entry.
 local state, node, filter, prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local since, till, before = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local limit, steps, most_names = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local limit, steps = tonumber(ARGV[8]), tonumber(ARGV[9])
 
 -- The order of arrival of the first job that was created at that time or later; later than all where there is none.
 local function arrival(at)
@@ -33,11 +34,7 @@ local indexes = {}
 if state ~= '' then indexes[#indexes + 1] = 'jobs:' .. state end
 if node ~= '' then indexes[#indexes + 1] = 'jobs:node:' .. node end
 if filter ~= '' then indexes[#indexes + 1] = 'jobs:filter:' .. filter end
-local source, size = 'jobs:all', redis.call('ZCARD', 'jobs:all')
-for _, index in ipairs(indexes) do
-  local count = redis.call('ZCARD', index)
-  if count <= size then source, size = index, count end
-end
+local source = 'jobs:all'
 
 local function fits(id)
   for _, index in ipairs(indexes) do
@@ -46,37 +43,33 @@ local function fits(id)
   return true
 end
 
+local found = {''}
+
+if #ARGV > 9 then
+  for i = 10, #ARGV do
+    local seq = tonumber(ARGV[i])
+    local id = seq >= low and seq < high and redis.call('ZRANGEBYSCORE', 'jobs:all', ARGV[i], ARGV[i])[1]
+    if id and fits(id) then
+      found[#found + 1] = id
+      if #found > limit then
+        found[1] = ARGV[i]
+        break
+      end
+    end
+  end
+  return found
+end
+
+local size = redis.call('ZCARD', source)
+for _, index in ipairs(indexes) do
+  local count = redis.call('ZCARD', index)
+  if count <= size then source, size = index, count end
+end
+
 local function named(id)
   if prefix == '' then return true end
   local job = redis.call('HMGET', 'job:' .. id, 'name', 'search')
   return string.sub(searched(job[1], job[2]), 1, #prefix) == prefix
-end
-
-local found = {''}
-
-if prefix ~= '' then
-  local first, last = '[' .. prefix, '(' .. prefix .. '\255'
-  local count = redis.call('ZLEXCOUNT', 'jobs:names', first, last)
-  if count <= most_names and count <= size then
-    local arrivals = {}
-    for _, entry in ipairs(redis.call('ZRANGEBYLEX', 'jobs:names', first, last)) do
-      local seq = tonumber(string.match(entry, '%z(%d+)$'))
-      if seq >= low and seq < high then arrivals[#arrivals + 1] = seq end
-    end
-    table.sort(arrivals, function(a, b) return a > b end)
-    source = 'jobs:names'
-    for at, seq in ipairs(arrivals) do
-      local id = redis.call('ZRANGEBYSCORE', 'jobs:all', text(seq), text(seq))[1]
-      if fits(id) then
-        found[#found + 1] = id
-        if #found > limit then
-          if at < #arrivals then found[1] = text(seq) end
-          break
-        end
-      end
-    end
-    return found
-  end
 end
 
 local function rows(count)

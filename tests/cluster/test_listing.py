@@ -74,12 +74,13 @@ def various(ledger: Ledger, registry: Nodes) -> list[dict[str, Any]]:
     return ledger.views(ids[::-1])
 
 
-@pytest.mark.parametrize("names_at_once", [0, 5, 2000], ids=["by walking", "either way", "by names"])
+@pytest.mark.parametrize("most_names", [0, 5, 2000], ids=["by walking", "either way", "by names"])
 @pytest.mark.parametrize("count", [3, 100])
 def test_every_combination_finds_what_looking_at_every_job_finds(
-    ledger: Ledger, various: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, names_at_once: int, count: int
+    ledger: Ledger, various: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, most_names: int, count: int
 ) -> None:
-    monkeypatch.setattr(ledger_module, "NAMES_AT_ONCE", names_at_once)
+    monkeypatch.setattr(ledger_module, "MOST_NAMES", most_names)
+    monkeypatch.setattr(ledger_module, "NAMES_AT_ONCE", 4)
     monkeypatch.setattr(ledger_module, "LOOK_AT", 7)
     early, late = various[40]["created_at"], various[15]["created_at"]
     combinations = itertools.product(
@@ -138,7 +139,7 @@ def test_a_page_looks_at_a_bounded_number_of_records(ledger: Ledger, monkeypatch
     """Where nearly nothing fits it answers with what it has, and where to go on."""
     monkeypatch.setattr(ledger_module, "LOOK_AT", 5)
     monkeypatch.setattr(ledger_module, "LOOKS", 2)
-    monkeypatch.setattr(ledger_module, "NAMES_AT_ONCE", 0)
+    monkeypatch.setattr(ledger_module, "MOST_NAMES", 0)
     [oldest] = record(ledger, "needle.png")
     record(ledger, *["hay.png"] * 23)
     answers = []
