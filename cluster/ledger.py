@@ -29,7 +29,8 @@ from cluster.scheduling.state import CLASSES_PER_LANE
 SLICE = 50  # jobs that one step cancels or tries again: a few milliseconds of the server's time
 UNITS = 1e5  # of predicted work in a second, as lua/common.lua counts it
 UNLIMITED = 2**53
-PURGED_AT_ONCE = 25  # jobs: the server does nothing else for about 2 ms
+PURGED_AT_ONCE = 25  # jobs: the server does nothing else for about 2 ms ...
+PURGE_REST = 3.0  # ... and is left alone for so many times as long as that took
 LOOK_AT = 500  # entries of an index in one call, 2 to 4 ms of the server's time
 LOOKS = 4  # calls for one page of a list
 MOST_NAMES = 20_000
@@ -569,14 +570,17 @@ class Ledger:
         """Deletes finished jobs with all that is known of them, the oldest first; returns how many.
 
         Those that finished `before` that time; and of those that finished before `settled`, what is more than `keep`
-        jobs or more than `keep_bytes` of images. In slices, for about `seconds`: the next call goes on.
+        jobs or more than `keep_bytes` of images. In slices with pauses, for about `seconds`: the next call goes on.
         """
         end, removed = time.monotonic() + seconds, 0
         while True:
+            begin = time.monotonic()
             gone = int(self._scripts.run("purge", PURGED_AT_ONCE, before, keep, keep_bytes, settled))
             removed += gone
-            if gone < PURGED_AT_ONCE or time.monotonic() >= end:
+            now = time.monotonic()
+            if gone < PURGED_AT_ONCE or now >= end:
                 return removed
+            time.sleep(min(PURGE_REST * (now - begin), end - now))
 
     def page(
         self,

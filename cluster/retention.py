@@ -1,4 +1,4 @@
-"""How long finished jobs and their images are kept: the leader deletes the rest, a little every second.
+"""How long finished jobs and their images are kept: the leader deletes the rest, in slices.
 
 Two steps, so that a crash between them leaks nothing: the ledger forgets jobs and notes which images none of them uses
 any more, and whoever reaches the folder removes those files, and whatever else lies there without a job.
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 0.05  # of one tick for either step
-SETTLED = 10.0
+SECONDS = 0.5  # for either step, every second at most
+SETTLED = 5.0
 """Seconds for which a finished job is kept however many there are: whoever waits for it has fetched it by then."""
 AT_ONCE = 200  # images looked up together
 SWEEP_SECONDS = 10.0  # between two parts of the folder, of which there are 257
@@ -85,10 +85,11 @@ class FolderTidier:
     def tidy(self, keep: Keep, seconds: float = SECONDS) -> int:
         """Returns how many files were removed."""
         until, removed = time.monotonic() + seconds, 0
-        for sha256 in self._blobs.unused(keep.unused, AT_ONCE):
-            if time.monotonic() >= until:
-                return removed
-            removed += self._discard(sha256, keep)
+        while unused := self._blobs.unused(keep.unused, AT_ONCE):
+            for sha256 in unused:
+                if time.monotonic() >= until:
+                    return removed
+                removed += self._discard(sha256, keep)
         if time.monotonic() - self._swept >= SWEEP_SECONDS:
             self._swept = time.monotonic()
             removed += self.sweep(self._part, keep)
@@ -137,29 +138,29 @@ def _removed(entry: os.DirEntry[str]) -> bool:
 
 
 class Retention:
-    """The leader's part. Files are removed beside it, in a thread, because a disk or the web app may be slow."""
+    """The leader's part, in a thread beside the other chores: there may be much to delete, and a disk may be slow."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
         self._said = ""
 
     def tick(self, cluster: Cluster) -> None:
-        keep = announced(cluster)
-        if keep is None:
-            return
-        if removed := purge(cluster, keep):
-            logger.info("%d jobs were deleted: they are older, or more, than what is kept", removed)
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._tidy, args=(cluster,), name="tidy", daemon=True)
+            self._thread = threading.Thread(target=self._delete, args=(cluster,), name="retention", daemon=True)
             self._thread.start()
 
-    def _tidy(self, cluster: Cluster) -> None:
+    def _delete(self, cluster: Cluster) -> None:
         try:
+            keep = announced(cluster)
+            if keep is None:
+                return
+            if removed := purge(cluster, keep):
+                logger.info("%d jobs were deleted: they are older, or more, than what is kept", removed)
             cluster.tidy()
             self._said = ""
         except (ClusterError, OSError) as error:
             if str(error) != self._said:
-                logger.warning("images that no job uses cannot be removed: %s", error)
+                logger.warning("old jobs or their images cannot be deleted: %s", error)
             self._said = str(error)
         except Exception:
-            logger.exception("images that no job uses cannot be removed")
+            logger.exception("old jobs or their images cannot be deleted")

@@ -433,7 +433,7 @@ def test_a_store_that_cannot_be_tidied_is_reported_once(
     leader = Retention()
     for _ in range(3):
         tick(cluster, leader)
-    assert caplog.text.count("the disk is away") == 1
+    assert caplog.text.count("cannot be deleted: the disk is away") == 1
 
 
 CONSTANT = {keys.SEQUENCE, keys.BINDINGS, keys.BLOB_BYTES, keys.CLOCK, keys.SINCE}  # of a fixed size, for good
