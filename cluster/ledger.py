@@ -30,7 +30,7 @@ SLICE = 50  # jobs that one step cancels or tries again: a few milliseconds of t
 UNITS = 1e5  # of predicted work in a second, as lua/common.lua counts it
 UNLIMITED = 2**53
 PURGED_AT_ONCE = 25  # jobs: the server does nothing else for about 2 ms ...
-PURGE_REST = 3.0  # ... and is left alone for so many times as long as that took
+PURGE_PAUSE = 0.01  # seconds: ... and is left alone for so long, or for as long as that took
 LOOK_AT = 500  # entries of an index in one call, 2 to 4 ms of the server's time
 LOOKS = 4  # calls for one page of a list
 MOST_NAMES = 20_000
@@ -580,7 +580,7 @@ class Ledger:
             now = time.monotonic()
             if gone < PURGED_AT_ONCE or now >= end:
                 return removed
-            time.sleep(min(PURGE_REST * (now - begin), end - now))
+            time.sleep(max(PURGE_PAUSE, now - begin))
 
     def page(
         self,

@@ -12,7 +12,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 0.5  # for either step, every second at most
+SECONDS = 0.9  # of every second, at most, for either step
 SETTLED = 5.0
 """Seconds for which a finished job is kept however many there are: whoever waits for it has fetched it by then."""
 AT_ONCE = 200  # images looked up together
@@ -138,26 +138,38 @@ def _removed(entry: os.DirEntry[str]) -> bool:
 
 
 class Retention:
-    """The leader's part, in a thread beside the other chores: there may be much to delete, and a disk may be slow."""
+    """The leader's part, in threads beside the other chores: there may be much to delete, and a disk may be slow."""
 
     def __init__(self) -> None:
-        self._thread: threading.Thread | None = None
+        self._threads: dict[str, threading.Thread] = {}
         self._said = ""
 
     def tick(self, cluster: Cluster) -> None:
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._delete, args=(cluster,), name="retention", daemon=True)
-            self._thread.start()
+        for name, step in (("purge", self._purge), ("tidy", self._tidy)):
+            thread = self._threads.get(name)
+            if thread is None or not thread.is_alive():
+                thread = threading.Thread(target=self._do, args=(step, cluster), name=name, daemon=True)
+                self._threads[name] = thread
+                thread.start()
 
-    def _delete(self, cluster: Cluster) -> None:
+    def wait(self) -> None:
+        """Until both steps of the last tick are done."""
+        for thread in self._threads.values():
+            thread.join()
+
+    @staticmethod
+    def _purge(cluster: Cluster) -> None:
+        keep = announced(cluster)
+        if keep and (removed := purge(cluster, keep)):
+            logger.info("%d jobs were deleted: they are older, or more, than what is kept", removed)
+
+    def _tidy(self, cluster: Cluster) -> None:
+        cluster.tidy()
+        self._said = ""
+
+    def _do(self, step: Callable[[Cluster], object], cluster: Cluster) -> None:
         try:
-            keep = announced(cluster)
-            if keep is None:
-                return
-            if removed := purge(cluster, keep):
-                logger.info("%d jobs were deleted: they are older, or more, than what is kept", removed)
-            cluster.tidy()
-            self._said = ""
+            step(cluster)
         except (ClusterError, OSError) as error:
             if str(error) != self._said:
                 logger.warning("old jobs or their images cannot be deleted: %s", error)
