@@ -7,7 +7,7 @@ from cluster.settings import load_settings
 _settings = load_settings()
 
 broker_url = _settings.celery_url
-result_backend = _settings.celery_url
+result_backend = _settings.celery_results  # Celery's own, but it waits where Redis takes no writes
 include = ["cluster.tasks"]
 
 # -- messages: JSON only (a pickle from a stranger is code), gone when nobody fetched the answer
@@ -28,14 +28,15 @@ worker_prefetch_multiplier = 1  # a node holds what it works on; what waits stay
 worker_cancel_long_running_tasks_on_connection_loss = False  # True left running jobs `running` for good (measured)
 visibility_timeout = 3600  # lost messages are rescued by the ledger within seconds; this must never be the first
 broker_transport_options = {
+    **_settings.celery_options,  # what Sentinels must be asked for
     "visibility_timeout": visibility_timeout,
-    "socket_timeout": 30,  # the default is none: a silent network would hang a worker for ever
+    "socket_timeout": 10,  # the default is none: a silent network would hang a worker for ever
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
     "health_check_interval": 15,
 }
-result_backend_transport_options = {"visibility_timeout": visibility_timeout}
-redis_socket_timeout = 30
+result_backend_transport_options = {**_settings.celery_options, "visibility_timeout": visibility_timeout}
+redis_socket_timeout = 10
 redis_socket_connect_timeout = 5
 redis_socket_keepalive = True
 redis_backend_health_check_interval = 15
@@ -43,6 +44,9 @@ redis_backend_health_check_interval = 15
 # -- connections: wait for Redis instead of giving up
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
+broker_channel_error_retry = True  # False ended the worker where Redis was out of memory or read-only (measured)
+result_backend_max_sleep_between_retries_ms = 1000
+worker_consumer = "cluster.consumer:Consumer"  # tries every second, and says once what it waits for
 broker_pool_limit = 10  # below 10 Flower starts and sees no tasks (measured)
 
 # -- processes

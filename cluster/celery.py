@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import Celery, bootsteps
-from celery.signals import worker_process_init
+from celery.signals import after_setup_logger, after_setup_task_logger, celeryd_init, worker_process_init
+
+from cluster.outage import REDIS
 
 KEPT_MEGABYTES = 256  # of free memory a process, for the next image: a third less time on a photo of 2 MP (measured)
 
@@ -31,6 +35,20 @@ class _Liveness(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no
 
 
 app.steps["consumer"].add(_Liveness)
+
+
+@celeryd_init.connect  # type: ignore[untyped-decorator]
+def _say_what_it_waits_for(**_: object) -> None:
+    REDIS.speak()
+
+
+@after_setup_logger.connect  # type: ignore[untyped-decorator]
+@after_setup_task_logger.connect  # type: ignore[untyped-decorator]
+def _leave_out(logger: logging.Logger, **_: object) -> None:
+    from cluster.quiet import without_redis_troubles
+
+    for handler in logger.handlers:
+        handler.addFilter(without_redis_troubles)
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cluster import keys
+from cluster.connection import reported
 from cluster.errors import NoRoom, NothingToSend
 from cluster.message import APPLY_PIPELINE
 from cluster.placement import policy_of
@@ -21,8 +22,6 @@ ROUNDS = 50  # a bound for one call; the next event, or the leader within a seco
 
 def dispatch(cluster: Cluster) -> int:
     """Binds and sends messages until the backlog is empty or no node has room; returns how many were sent."""
-    from cluster.celery import app
-
     sent = 0
     for _ in range(ROUNDS):
         snapshot = cluster.registry.snapshot()
@@ -37,7 +36,7 @@ def dispatch(cluster: Cluster) -> int:
         for bundle, _ in planned:
             try:
                 # The plan says what finds room; the router decides where, by what it sees at that moment.
-                app.send_task(APPLY_PIPELINE, args=(messages[bundle.id],), headers={"late": True})
+                _send(messages[bundle.id], headers={"late": True})
             except NoRoom:
                 break
             except NothingToSend:
@@ -50,11 +49,17 @@ def dispatch(cluster: Cluster) -> int:
 
 def publish_again(cluster: Cluster, node: str, lease: str, attempts: dict[str, int]) -> None:
     """Sends a bound message once more, unchanged: should the first one turn up after all, its claim fails."""
+    _send(list(attempts), queue=keys.queue(node), headers={"lease": lease, "attempts": attempts})
+
+
+def _send(job_ids: list[str], **options: Any) -> None:
+    """Raises ClusterUnavailable. What is bound by then is published again when Redis is back."""
+    from kombu.exceptions import OperationalError
+
     from cluster.celery import app
 
-    app.send_task(
-        APPLY_PIPELINE,
-        args=(list(attempts),),
-        queue=keys.queue(node),
-        headers={"lease": lease, "attempts": attempts},
-    )
+    try:
+        app.send_task(APPLY_PIPELINE, args=(job_ids,), **options)
+    except OperationalError as error:
+        with reported():
+            raise error.__cause__ or error from error

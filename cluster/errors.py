@@ -2,7 +2,9 @@
 
     ClusterError
     ├── SettingsError          a setting is wrong: the start is refused
-    ├── ClusterUnavailable     Redis does not answer
+    ├── ClusterUnavailable     Redis does not answer, or cannot serve now
+    │   ├── ClusterFull        it is out of memory
+    │   └── AccessRefused      it refuses our password or user
     ├── NoLiveNode             no node can take work now
     ├── BacklogFull            too many jobs wait already
     ├── QuotaReached           the submitter has as many unfinished jobs as one may have
@@ -37,6 +39,14 @@ class SettingsError(ClusterError):
 
 
 class ClusterUnavailable(ClusterError):
+    pass
+
+
+class ClusterFull(ClusterUnavailable):
+    pass
+
+
+class AccessRefused(ClusterUnavailable):
     pass
 
 

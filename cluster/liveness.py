@@ -17,7 +17,7 @@ from celery.worker import state
 
 from cluster import deaths, measure, metrics, runtime
 from cluster.cores import usable_cpus
-from cluster.errors import ClusterError, NameTaken
+from cluster.errors import ClusterError, ClusterUnavailable, NameTaken
 from cluster.message import node_of_queue
 from cluster.network import local_address
 from cluster.nodes import NAME_SECONDS
@@ -58,8 +58,8 @@ class Liveness:
         except NameTaken as error:
             self._give_way(error)
             return
-        except ClusterError as error:
-            logger.warning("cannot register yet: %s", error)
+        except ClusterUnavailable:
+            pass  # the first beat that reaches Redis registers them
         self._beat()
         self._take_up()
         timer = self._consumer.timer
@@ -69,8 +69,8 @@ class Liveness:
         """What waited for a node: where no monitor runs, nobody else sends it."""
         try:
             runtime.current().dispatch()
-        except ClusterError as error:
-            logger.warning("cannot send what waits: %s", error)
+        except ClusterUnavailable:
+            pass  # the leader dispatches every second
 
     def _give_way(self, error: NameTaken) -> None:
         """Two image workers of one name would take each other's messages: this one ends, and touches nothing more."""
@@ -129,8 +129,8 @@ class Liveness:
             self._rescue_orphans(cluster)
         except NameTaken as error:
             self._give_way(error)
-        except ClusterError as error:
-            logger.warning("no sign of life could be given: %s", error)
+        except ClusterUnavailable:
+            pass  # said once where it was found out; the next beat tries again
 
     def _look(self) -> None:
         # Celery itself notes the end of a process that it started as a replacement after up to 5 s only (5.6.3).
@@ -138,8 +138,8 @@ class Liveness:
         try:
             processes = {lease: process for lease, process in _in_hand() if lease and process}
             self._watch.look(runtime.current(), self._nodes, processes)
-        except ClusterError as error:
-            logger.warning("cannot look after the processes: %s", error)
+        except ClusterUnavailable:
+            pass
 
     def _rescue_orphans(self, cluster: Cluster) -> None:
         """The death of a process is reported at once, but the report is lost where Redis was away at that moment."""

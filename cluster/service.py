@@ -17,6 +17,7 @@ from cluster.connection import Scripts, connect, reported
 from cluster.dispatch import dispatch
 from cluster.errors import (
     BadWeights,
+    ClusterUnavailable,
     Conflict,
     NoLiveNode,
     NotAccepting,
@@ -76,6 +77,13 @@ class Cluster:
             self.redis.ping()
         if self._home:
             self._announce(self.home_store)
+
+    def check_writable(self) -> None:
+        """Raises ClusterUnavailable that says why where Redis answers, yet takes no writes. Nothing is written."""
+        with reported():
+            self.redis.setrange(
+                keys.POLICY, 0, ""
+            )  # by definition changes nothing, not even where there is no such key
 
     # -- storage -----------------------------------------------------------------------------------------------
 
@@ -254,8 +262,15 @@ class Cluster:
             batch=batch,
             longest_first=rule_of(placement.policy_of(snapshot), snapshot.state).longest_first,
         )
-        dispatch(self)
+        self._send_on()
         return batch_id, ids
+
+    def _send_on(self) -> None:
+        """Dispatches after a change that stands, whatever becomes of Redis now: the leader dispatches every second."""
+        try:
+            dispatch(self)
+        except ClusterUnavailable:
+            pass
 
     def _new_job(self, upload: Upload, pipeline: filters.Pipeline, format: str | None) -> NewJob:
         """With its cost as learned so far. Of several frames the first is processed, so its pixels count."""
@@ -329,12 +344,12 @@ class Cluster:
 
     def retry(self, job_id: str) -> dict[str, Any]:
         self.ledger.retry(job_id)
-        dispatch(self)
+        self._send_on()
         return self.ledger.job(job_id)
 
     def cancel(self, job_id: str) -> dict[str, Any]:
         view = self.ledger.cancel(job_id)
-        dispatch(self)
+        self._send_on()
         return view
 
     def retry_batch(self, batch_id: str) -> int:
@@ -351,7 +366,7 @@ class Cluster:
         for ids in slices:
             changed += sum(before in states for before in self.ledger.retry_each(ids, states).values())
         if changed:
-            dispatch(self)
+            self._send_on()
         return changed
 
     def cancel_batch(self, batch_id: str) -> int:
@@ -361,7 +376,7 @@ class Cluster:
         for ids in self.ledger.batch_slices(batch_id):
             changed += sum(before in UNFINISHED for before in self.ledger.cancel_each(ids).values())
         if changed:
-            dispatch(self)
+            self._send_on()
         return changed
 
     def batch(self, batch_id: str, after: int | None = None) -> dict[str, Any]:
@@ -408,7 +423,7 @@ class Cluster:
         self.registry.set_mode(node, mode)
         if mode == "draining":
             self.ledger.return_waiting(node)
-        dispatch(self)
+        self._send_on()
         return self.node(node)
 
     def node_history(self, node: str, seconds: int) -> list[dict[str, float]]:

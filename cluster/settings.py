@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from cluster.errors import SettingsError
+from cluster.sentinel import SCHEME, SentinelAddress
 
 PREFIX = "CUMULO_"
 NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -67,7 +68,7 @@ class Settings(BaseSettings):
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
         repr=False,
-        description="Redis or Valkey, 6.2 or newer: redis://, rediss:// or unix://",
+        description="Redis or Valkey, 6.2 or newer: redis://, rediss://, unix:// or sentinel://HOST,HOST/NAME",
     )
     data: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("cumulo", appauthor=False)),
@@ -148,8 +149,10 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_scheme(cls, value: str) -> str:
-        if not value.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must begin with redis://, rediss:// or unix://")
+        if value.startswith(SCHEME):
+            SentinelAddress.parse(value)
+        elif not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss://, unix:// or sentinel://")
         return value
 
     @classmethod
@@ -171,10 +174,25 @@ class Settings(BaseSettings):
     @property
     def celery_url(self) -> str:
         """The same server in the notation of Celery and Kombu (`redis+socket://` for a unix socket)."""
+        if self.redis_url.startswith(SCHEME):
+            return SentinelAddress.parse(self.redis_url).celery_url
         if not self.redis_url.startswith("unix://"):
             return self.redis_url
         url = self.redis_url.replace("unix://", "redis+socket://", 1)
         return re.sub(r"\bdb=", "virtual_host=", url)
+
+    @property
+    def celery_results(self) -> str:
+        """Celery's result backend: our class and the server's address."""
+        own = "SentinelResults" if self.redis_url.startswith(SCHEME) else "Results"
+        return f"cluster.results:{own}+{self.celery_url}"
+
+    @property
+    def celery_options(self) -> dict[str, Any]:
+        """What Celery must know of the server beside its address."""
+        if not self.redis_url.startswith(SCHEME):
+            return {}
+        return SentinelAddress.parse(self.redis_url).transport_options
 
 
 def load_settings(**given: Any) -> Settings:

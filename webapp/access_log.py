@@ -1,7 +1,8 @@
 """One line for a request that failed or was slow, and silence for the rest.
 
 Server errors and slow requests are warnings; what the client did wrong is `info`, so a wrong link does not
-fill the log. The query is left out: it can hold a token.
+fill the log, and so is what Redis being away fails: `cluster.outage` says that once. The query is left out: it can
+hold a token.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def _start() -> None:
 
 def _finish(response: Response) -> Response:
     seconds = time.monotonic() - g.started
-    level = logging.WARNING if response.status_code >= 500 or seconds > SLOW_SECONDS else logging.INFO
+    failed = response.status_code >= 500 or seconds > SLOW_SECONDS
+    level = logging.WARNING if failed and "redis_is_away" not in g else logging.INFO
     if level == logging.WARNING or response.status_code >= 400:
         log.log(
             level,

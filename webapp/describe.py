@@ -53,7 +53,8 @@ def describe(
 ) -> Callable[[View], View]:
     """Describe a view: `answers` by status (None: no content), `problems` the statuses with a document.
 
-    401, and 403 where something is changed, follow from the guard and are not listed. An answer can also be a
+    401, and 403 where something is changed, follow from the guard and are not listed; nor is 507 where something is
+    changed that needs Redis (503). An answer can also be a
     problem of the same status (401 as HTML or as a document): then the status stands in both.
     """
     operation = Operation(summary, description, answers, problems, query, body or {})

@@ -11,9 +11,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from cluster.errors import ClusterUnavailable
+from cluster.errors import ClusterFull, ClusterUnavailable
 from webapp import context, schemas
 from webapp.describe import Media, describe
+from webapp.problems import Problem
 
 blueprint = Blueprint("health", __name__)
 
@@ -36,9 +37,12 @@ def healthz() -> ResponseReturnValue:
 
 
 @blueprint.get("/readyz")
-@describe("Redis answers", answers={200: schemas.Ready}, problems=(503,))
+@describe("Redis answers and takes what is written", answers={200: schemas.Ready}, problems=(503,))
 def readyz() -> ResponseReturnValue:
-    context.cluster().ping()
+    try:
+        context.cluster().ping()
+    except ClusterFull as error:
+        raise Problem(503, "cluster-full", error.detail) from error  # 507 is for what somebody wants to store
     return {"status": "ok"}
 
 

@@ -129,6 +129,8 @@ def _operation(method: str, rule: Rule, operation: Operation) -> dict[str, Any]:
         statuses.add(401)
         if method.upper() not in auth.SAFE_METHODS:
             statuses.add(403)
+            if 503 in statuses:
+                statuses.add(507)  # Redis answers, and has no memory for what is written
     if operation.body:
         statuses.add(413)
     responses = {status: _answer(status, schema) for status, schema in operation.answers.items()}

@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Mapping
 
-from flask import Flask, Response, json, request
+from flask import Flask, Response, g, json, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.http import HTTP_STATUS_CODES
 
@@ -36,6 +36,7 @@ CLUSTER_STATUS: Mapping[type[Exception], int] = {
     cluster.errors.StoreFull: 507,
     cluster.storage.TooLong: 413,
     cluster.errors.ClusterUnavailable: 503,
+    cluster.errors.ClusterFull: 507,
     cluster.errors.NoLiveNode: 503,
     cluster.errors.NoRoom: 503,
 }
@@ -156,4 +157,12 @@ def _kebab(name: str) -> str:
 
 
 def install(app: Flask) -> None:
-    app.register_error_handler(Exception, lambda error: answer(from_error(error)))
+    app.register_error_handler(Exception, _handle)
+
+
+def _handle(error: Exception) -> Response:
+    if isinstance(error, cluster.errors.ClusterUnavailable) or isinstance(
+        error.__cause__, cluster.errors.ClusterUnavailable
+    ):
+        g.redis_is_away = True  # for webapp.access_log
+    return answer(from_error(error))

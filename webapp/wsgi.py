@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 
+from cluster.outage import REDIS
 from webapp import create_app
 
 logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+REDIS.speak()
 app = create_app()

@@ -13,8 +13,12 @@ from cluster.settings import environment, host_name, load_settings, valid_node_n
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
-        ("CUMULO_REDIS_URL", "http://localhost:6379", "must begin with redis://, rediss:// or unix://"),
+        ("CUMULO_REDIS_URL", "http://localhost:6379", "must begin with redis://, rediss://, unix:// or sentinel://"),
         ("CUMULO_REDIS_URL", "localhost:6379", "must begin with redis://"),
+        ("CUMULO_REDIS_URL", "sentinel://host:26379", "NAME being the primary's"),
+        ("CUMULO_REDIS_URL", "sentinel:///mymaster", "must look like sentinel://"),
+        ("CUMULO_REDIS_URL", "sentinel://host:many/mymaster", "must look like sentinel://"),
+        ("CUMULO_REDIS_URL", "sentinel://host/mymaster?dB=1", "must look like sentinel://"),
         ("CUMULO_CONCURRENCY", "many", "valid integer"),
         ("CUMULO_CONCURRENCY", "-1", "greater than or equal to 0"),
         ("CUMULO_SAMPLE_INTERVAL", "0", "greater than or equal to 0.2"),
@@ -111,3 +115,15 @@ def test_this_pc_has_a_name_that_a_node_can_have(monkeypatch: pytest.MonkeyPatch
     for name in ("PC de Kevin.local", "señor-pc", "...", "-a-", "x" * 63):
         monkeypatch.setattr("socket.gethostname", lambda name=name: name)
         assert valid_node_name(host_name())
+
+
+def test_sentinels_in_the_notation_of_celery() -> None:
+    settings = load_settings(redis_url="sentinel://:p%40ss@one:26380,two,[::1]:7/mymaster?db=2&sentinel_password=word")
+    assert settings.celery_url == (
+        "sentinel://:p%40ss@one:26380/2;sentinel://:p%40ss@two:26379/2;sentinel://:p%40ss@[::1]:7/2"
+    )
+    assert settings.celery_results == f"cluster.results:SentinelResults+{settings.celery_url}"
+    assert settings.celery_options["master_name"] == "mymaster"
+    assert settings.celery_options["sentinel_kwargs"]["password"] == "word"
+    plain = load_settings(redis_url="redis://127.0.0.1:6379/0")
+    assert (plain.celery_url, plain.celery_options) == (plain.redis_url, {})

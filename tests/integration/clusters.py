@@ -373,8 +373,14 @@ class Plain(Watched):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.redis_url, self._server = start_valkey(folder / "valkey")
+        self.redis_url, self.server = start_valkey(folder / "valkey")
         self.programs: dict[str, Program] = {}
+
+    def restart_server(self) -> None:
+        """The server again, at its old address and with its files, after the test has killed it."""
+        stop_server(self.server)
+        port = int(self.redis_url.rpartition(":")[2].partition("/")[0])
+        self.redis_url, self.server = start_valkey(self.folder / "valkey", port)
 
     def environment(self, node: str = "client", **settings: object) -> dict[str, str]:
         given = {"redis_url": self.redis_url, "store": self.folder / "images", "data": self.folder / node}
@@ -441,7 +447,7 @@ class Plain(Watched):
         for program in self.programs.values():
             program.clean_up()
         self.close()
-        stop_server(self._server)
+        stop_server(self.server)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from cluster.errors import (
     BacklogFull,
     BadWeights,
     ClusterError,
+    ClusterFull,
     ClusterUnavailable,
     Conflict,
     NoLiveNode,
@@ -72,6 +73,7 @@ class FakeCluster:
         )
         self.blobs = FolderStore(settings.data / "blobs")
         self.away = False  # Redis does not answer
+        self.out_of_memory = False  # Redis takes no writes; here it refuses reads as well
         self.full = False
         self.refusal: ClusterError | None = None  # of every image
         self.binds_at_once = True  # a job goes to the first live node as it is submitted
@@ -138,6 +140,8 @@ class FakeCluster:
     def _reach(self) -> None:
         if self.away:
             raise ClusterUnavailable("Redis does not answer: connection refused")
+        if self.out_of_memory:
+            raise ClusterFull("Redis is out of memory: raise its maxmemory, or delete jobs")
 
     # -- the face ----------------------------------------------------------------------------------------------
 

@@ -36,3 +36,10 @@ def test_ready_only_while_redis_answers(anonymous: FlaskClient, cluster: FakeClu
     cluster.away = True
     assert anonymous.get("/readyz").status_code == 503
     assert anonymous.get("/healthz").status_code == 200
+
+
+def test_not_ready_while_redis_takes_no_writes(anonymous: FlaskClient, cluster: FakeCluster) -> None:
+    cluster.out_of_memory = True
+    response = anonymous.get("/readyz")
+    assert response.status_code == 503
+    assert "maxmemory" in response.get_json()["detail"]

@@ -127,6 +127,8 @@ def test_every_error_of_the_cluster_has_a_status() -> None:
     assert statuses["Conflict"] == 409
     assert statuses["BacklogFull"] == 429
     assert statuses["ClusterUnavailable"] == statuses["NoLiveNode"] == 503
+    assert statuses["AccessRefused"] == 503
+    assert statuses["ClusterFull"] == 507
     assert statuses["StoreError"] == 503
     assert statuses["TooLong"] == 413
     assert statuses["ClusterError"] == 500
@@ -158,14 +160,37 @@ def test_conflicts_say_what_is_allowed(client: FlaskClient) -> None:
 
 
 def test_server_errors_are_logged_without_the_query(
-    client: FlaskClient, cluster: FakeCluster, caplog: pytest.LogCaptureFixture
+    client: FlaskClient, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cluster.away = True
+    def broken() -> None:
+        raise StoreError("the disk is gone")
+
+    monkeypatch.setattr(cluster, "summary", broken)
     client.get("/api/v1/summary?token=secret")
     lines = [record.getMessage() for record in caplog.records if record.name == "webapp.access_log"]
     assert len(lines) == 1
     assert "GET /api/v1/summary -> 503" in lines[0]
     assert "secret" not in lines[0]
+
+
+def test_while_redis_is_away_no_request_is_a_line_in_the_log(
+    client: FlaskClient, anonymous: FlaskClient, cluster: FakeCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    cluster.away = True
+    assert client.get("/api/v1/summary").status_code == 503
+    cluster.away, cluster.out_of_memory = False, True
+    assert client.post("/api/v1/nodes/pc-1/pause").status_code == 507
+    assert anonymous.get("/readyz").status_code == 503
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_out_of_memory_is_a_507_that_says_what_to_do(client: FlaskClient, cluster: FakeCluster) -> None:
+    cluster.out_of_memory = True
+    response = client.post("/api/v1/nodes/pc-1/pause")
+    assert response.status_code == 507
+    assert int(response.headers["Retry-After"]) > 0
+    assert response.get_json()["type"] == "urn:cumulo:problem:cluster-full"
+    assert "raise its maxmemory" in response.get_json()["detail"]
 
 
 def test_what_works_is_not_logged(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
