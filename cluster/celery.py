@@ -5,7 +5,13 @@ from __future__ import annotations
 import logging
 
 from celery import Celery, bootsteps
-from celery.signals import after_setup_logger, after_setup_task_logger, celeryd_init, worker_process_init
+from celery.signals import (
+    after_setup_logger,
+    after_setup_task_logger,
+    after_task_publish,
+    celeryd_init,
+    worker_process_init,
+)
 
 from cluster.outage import REDIS
 
@@ -40,6 +46,11 @@ app.steps["consumer"].add(_Liveness)
 @celeryd_init.connect  # type: ignore[untyped-decorator]
 def _say_what_it_waits_for(**_: object) -> None:
     REDIS.speak()
+
+
+@after_task_publish.connect  # type: ignore[untyped-decorator]
+def _redis_took_a_message(**_: object) -> None:
+    REDIS.answered(sure=True)  # beat, a process of its own, does nothing else with Redis
 
 
 @after_setup_logger.connect  # type: ignore[untyped-decorator]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import filters
 from cluster import placement, progress
 from cluster.dispatch import dispatch
-from cluster.errors import ClusterError, StoreError
+from cluster.errors import ClusterUnavailable, NotFound, StoreError
 from cluster.ledger import Outcome, WorkOrder
 from cluster.limits import HARD, TimeLimit, time_limit
 from cluster.measure import Meter
@@ -76,8 +76,10 @@ def perform(cluster: Cluster, order: WorkOrder, limit: TimeLimit, own: progress.
         )
     except StoreError as error:
         return failed("store", error.detail)
-    except ClusterError as error:
-        return failed("input-missing", error.detail)
+    except NotFound as error:
+        return failed("input-missing", f"its original cannot be had any more: {error.detail}")
+    except ClusterUnavailable:
+        raise  # this process has waited for minutes; whoever rescues the job tries again
     except MemoryError:
         return failed("out-of-memory", "the node has too little memory for this image and pipeline")
     except Exception as error:
@@ -87,7 +89,7 @@ def perform(cluster: Cluster, order: WorkOrder, limit: TimeLimit, own: progress.
 
 def _processed(cluster: Cluster, order: WorkOrder, limit: TimeLimit, own: progress.Progress) -> dict[str, Any]:
     """Fetches the image, runs the pipeline, stores result and thumbnail; returns where they are."""
-    data = cluster.store.get(order.input["sha256"])
+    data = cluster.with_store(lambda store: store.get(order.input["sha256"]))
     own.enter(progress.WORKING, limit.hard)
     pipeline = _pipeline(order.pipeline)
     began = time.thread_time()
@@ -111,15 +113,16 @@ def _processed(cluster: Cluster, order: WorkOrder, limit: TimeLimit, own: progre
     )
     own.enter(progress.STORING, HARD * cluster.settings.max_job_seconds)
     stored: dict[str, Any] = {
-        "sha256": cluster.store.put(result.data),
+        "sha256": cluster.with_store(lambda store: store.put(result.data)),
         "bytes": len(result.data),
         "width": result.width,
         "height": result.height,
         "format": result.format,
     }
     if result.thumbnail:
-        stored["thumbnail"] = cluster.store.put(result.thumbnail)
-        stored["thumbnail_bytes"] = len(result.thumbnail)
+        thumbnail = result.thumbnail
+        stored["thumbnail"] = cluster.with_store(lambda store: store.put(thumbnail))
+        stored["thumbnail_bytes"] = len(thumbnail)
         stored["thumbnail_format"] = "webp" if result.thumbnail.startswith(b"RIFF") else "jpeg"
     else:
         stored["thumbnail"], stored["thumbnail_format"] = stored["sha256"], result.format

@@ -46,6 +46,8 @@ STORE_FULL = "the images in store take as much space as they may; try again late
 
 NODE_FAULTS = frozenset({"store", "internal", "out-of-memory", "input-missing"})
 """Types of errors that say more about the node than about the image."""
+TRIED_ELSEWHERE = frozenset({"store", "out-of-memory"})
+"""Those of which another node may know nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,12 @@ class Outcome:
     def node_is_to_blame(self) -> bool:
         """It failed for a reason that another node might not have."""
         return self.error.get("type") in NODE_FAULTS
+
+    def tries(self, most: int) -> int:
+        """How many attempts may fail like this before the job does; 0 where the node is not to blame."""
+        if not self.node_is_to_blame:
+            return 0
+        return most if self.error.get("type") in TRIED_ELSEWHERE else 1
 
 
 def new_id(prefix: str) -> str:
@@ -350,6 +358,9 @@ class Ledger:
     ) -> list[WorkOrder]:
         """Records the outcomes and, in the same step, takes up to `take` jobs of `budget` predicted seconds.
 
+        A job that failed for want of a store or of memory goes back to the backlog, to be tried elsewhere, until it has
+        done so as often as jobs may be lost.
+
         Jobs that need more than `memory` bytes are left to other nodes, if there are others. An outcome of an attempt
         that is no longer current is dropped. Without further work the lease ends.
         """
@@ -365,7 +376,7 @@ class Ledger:
                 f"{outcome.peak_bytes:.0f}",
                 json.dumps(outcome.result) if outcome.result else "",
                 json.dumps(outcome.error) if outcome.error else "",
-                "1" if outcome.node_is_to_blame else "0",
+                outcome.tries(self._max_lost),
             ]
         free = f"{min(memory, 1e18):.0f}"
         longest = "1" if longest_first else "0"

@@ -32,6 +32,5 @@ def without_redis_troubles(record: logging.LogRecord) -> bool:
     troubles = [found for error in errors if (found := trouble_with_redis(error))]
     if not troubles:
         return True
-    if record.name != "celery.beat":  # a process of its own, whose worker says it
-        REDIS.failed(troubles[0].detail)
+    REDIS.failed(troubles[0].detail)
     return False

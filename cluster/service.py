@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 import filters
 from cluster import intake, keys, placement, retention
@@ -37,8 +38,12 @@ from cluster.scheduling.policies import rule_of
 from cluster.settings import Settings
 from cluster.storage import OWNER, FolderStore, Store, WebStore, nothing_to_check
 
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
 BLOBS = "blobs"
 STORE_LOOK_SECONDS = 1.0  # how old the view of the store's fill may be when an upload comes
+STORE_AGAIN = 0.5  # seconds between two attempts to reach a store
 REPORT_FIELDS = (
     "worker_id ip port cpu_usage memory_usage disk_usage network_usage tasks_processed last_heartbeat"
 ).split()
@@ -136,6 +141,28 @@ class Cluster:
                     "`--host 0.0.0.0`, or set CUMULO_STORE to its address"
                 )
         return WebStore(place, home.get("node_token", ""))
+
+    def with_store(self, use: Callable[[Store], T]) -> T:
+        """What `use` answers. A store that cannot be read or written is waited for, `store_seconds` long.
+
+        Raises StoreError after that, and NotFound at once.
+        """
+        until, waiting = time.monotonic() + self.settings.store_seconds, False
+        while True:
+            try:
+                answer = use(self.store)
+            except StoreError as error:
+                if time.monotonic() >= until:
+                    raise
+                if not waiting:
+                    logger.warning("waiting: %s", error.detail)
+                waiting = True
+                self.__dict__.pop("store", None)  # the web app may have moved, or have a new token
+                time.sleep(STORE_AGAIN)
+            else:
+                if waiting:
+                    logger.warning("the image store is back")
+                return answer
 
     def node_token(self) -> str:
         """The token that opens the blob route and nothing else."""
@@ -247,6 +274,7 @@ class Cluster:
         # A stale node may only be late: its jobs wait for it, or for another.
         snapshot = self.registry.snapshot()
         if not any(node.state in ("live", "stale") and node.cores for node in snapshot.state.nodes):
+            self.check_writable()  # else the nodes could not tell that they live
             raise NoLiveNode("no live node: start one with `cumulo worker`, or resume a paused one")
         jobs = [self._new_job(upload, pipeline, format) for upload in uploads]
         batch_id, ids = self.ledger.submit(

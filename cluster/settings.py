@@ -95,12 +95,24 @@ class Settings(BaseSettings):
     chunk_seconds: float = Field(
         0.1, ge=0, le=10, description="predicted work of the small jobs that are claimed and committed together"
     )
-    max_lost: int = Field(3, ge=1, le=20, description="lost attempts after which a job is quarantined")
+    max_lost: int = Field(
+        3,
+        ge=1,
+        le=20,
+        description="lost attempts after which a job is quarantined, and attempts without a store after which it fails",
+    )
     max_job_seconds: float = Field(
         300,
         ge=1,
         le=86_400,
         description="most CPU seconds that an image may take; after three times that by the clock its process is ended",
+    )
+    store_seconds: float = Field(
+        30.0,
+        ge=0,
+        le=3600,
+        description="how long a node waits for an image store that it cannot read or write, before the job is tried "
+        "elsewhere",
     )
     max_upload_bytes: int = Field(50 * 2**20, ge=1024, description="largest image file accepted")
     max_pixels: int = Field(100_000_000, ge=1, description="most pixels an image may have, all frames summed")

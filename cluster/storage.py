@@ -224,6 +224,8 @@ class FolderStore:
                 continue
             except OSError as error:
                 raise StoreError(f"cannot read from {self.root}: {error.strerror}") from error
+        if not (self.root / STORE_ID).exists():
+            raise StoreError(f"the image store {self.root} is not there: is its disk mounted?")
         raise NotFound(f"the stored image {sha256[:12]} is gone from {self.root}")
 
 
@@ -256,7 +258,7 @@ class WebStore:
         if response.status_code == 507:
             raise StoreFull(f"the disk of the web app's store at {self._url} is full")
         if response.is_error:
-            raise StoreError(f"the web app's store at {self._url} answered {response.status_code}")
+            raise StoreError(f"the web app's store at {self._url} answered {response.status_code}{_words(response)}")
         return response
 
     def add(self, stream: BinaryIO, limit: int, check: Callable[[BinaryIO], T]) -> tuple[str, int, T]:
@@ -280,3 +282,11 @@ class WebStore:
     def tidy(self) -> None:
         """Has the web app remove some images that no job uses."""
         self._sent(lambda: self._http.post(f"{self._url}/internal/tidy"))
+
+
+def _words(response: Response) -> str:
+    """What the web app says is wrong, such as that its disk is full."""
+    try:
+        return f": {response.json()['detail']}"
+    except (ValueError, KeyError, TypeError):
+        return ""

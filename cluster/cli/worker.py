@@ -33,6 +33,7 @@ def command(node: str | None, redis_url: str | None, concurrency: int | None, da
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     cluster = Cluster(settings)
     cluster.ping()
+    cluster.check_writable()
     cluster.registry.refuse_taken([settings.node])
     folder = settings.data.absolute()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,7 +1,7 @@
 -- ARGV: node, lease, most jobs to take (0 = none), most predicted seconds to take, the node's free memory in bytes,
 -- '1' to take the longest first, placement JSON for what is taken, then per result: id, attempt,
 -- state, seconds ago it started, seconds it took, CPU seconds, peak memory in bytes (0 = not known), result JSON, error JSON,
--- '1' if it failed for a reason of the node's own.
+-- how many attempts may fail for that reason of the node's own before the job does (0: the reason is the image's).
 -- Returns {verdicts, work orders}; a verdict is 'ok' or 'stale' (another attempt is current: the result is dropped).
 local node, lease = ARGV[1], ARGV[2]
 local most, budget, memory = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -13,7 +13,15 @@ for i = 8, #ARGV, 10 do
   local id, attempt, state = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local key = 'job:' .. id
   local job = redis.call('HMGET', key, 'state', 'attempt', 'lease', 'batch', 'features', 'mp', 'cost', 'created_at', 'rank')
-  if job[1] == 'running' and job[2] == attempt and job[3] == lease then
+  local tries = tonumber(ARGV[i + 9])
+  if job[1] == 'running' and job[2] == attempt and job[3] == lease and tries > 1
+    and redis.call('HINCRBY', key, 'faults', 1) < tries then
+    redis.call('HSET', key, 'avoid', node)
+    requeue(id, 'returned', cjson.decode(ARGV[i + 8]).detail)
+    redis.call('HINCRBY', worker, 'failures', 1)
+    redis.call('HSET', worker, 'failed_at', stamp)
+    verdicts[#verdicts + 1] = 'ok'
+  elseif job[1] == 'running' and job[2] == attempt and job[3] == lease then
     local ago = tonumber(ARGV[i + 3])
     local started = string.format('%.6f', now - ago)
     redis.call('HSET', key, 'result', ARGV[i + 7], 'error', ARGV[i + 8], 'started_at', started, 'cpu', ARGV[i + 5])
@@ -30,7 +38,7 @@ for i = 8, #ARGV, 10 do
       redis.call('INCR', bucket)
       redis.call('EXPIRE', bucket, 600)
       if redis.call('HGET', worker, 'failures') ~= '0' then redis.call('HSET', worker, 'failures', 0) end
-    elseif ARGV[i + 9] == '1' then
+    elseif tries > 0 then
       redis.call('HINCRBY', worker, 'failures', 1)
       redis.call('HSET', worker, 'failed_at', stamp)
     end

@@ -9,7 +9,7 @@ for i = 2, #ARGV do
   local state = old[1] or ''
   if state ~= '' and string.find(allowed, ',' .. state .. ',', 1, true) then
     redis.call('ZREM', 'batch:' .. old[2] .. ':finished', id)
-    redis.call('HSET', key, 'lost', 0, 'error', '', 'result', '', 'finished_at', '', 'started_at', '', 'avoid', '')
+    redis.call('HSET', key, 'lost', 0, 'faults', 0, 'error', '', 'result', '', 'finished_at', '', 'started_at', '', 'avoid', '')
     requeue(id, 'retried', '')
   end
   states[i - 1] = state

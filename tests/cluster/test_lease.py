@@ -11,7 +11,7 @@ import redis
 from PIL import Image
 
 import filters
-from cluster import keys, progress
+from cluster import keys, progress, service
 from cluster.errors import Conflict, NoLiveNode, NotFound, StoreError, UnknownPolicy
 from cluster.learning import learn_from_trace
 from cluster.lease import Lease, perform
@@ -20,7 +20,9 @@ from cluster.limits import TimeLimit
 from cluster.nodes import Nodes
 from cluster.service import Cluster
 from cluster.settings import load_settings
+from cluster.storage import FolderStore
 from tests.cluster.ledgers import add_node, happened
+from tests.servers import unused_port
 
 SEPIA = filters.parse_pipeline(["sepia"])
 
@@ -155,7 +157,90 @@ def test_an_input_that_has_gone_from_the_store_fails_with_words(cluster: Cluster
     [job] = send(cluster, picture())["jobs"]
     cluster.home_store.path(cluster.job_blob(job["id"], "input")["sha256"]).unlink()
     assert work(cluster, server) == {"failed": 1}
-    assert cluster.job(job["id"])["error"]["type"] == "input-missing"
+    error = cluster.job(job["id"])["error"]
+    assert error["type"] == "input-missing"
+    assert "original cannot be had any more" in error["detail"]
+
+
+def unwritable(monkeypatch: pytest.MonkeyPatch, times: float) -> list[int]:
+    """The store's disk is full for so many attempts; returns the count of attempts."""
+    tried = [0]
+    put = FolderStore.put
+
+    def full(store: FolderStore, data: bytes) -> str:
+        tried[0] += 1
+        if tried[0] <= times:
+            raise StoreError(f"cannot write into {store.root}: No space left on device")
+        return put(store, data)
+
+    monkeypatch.setattr(FolderStore, "put", full)
+    return tried
+
+
+def test_a_full_store_is_waited_for(
+    cluster: Cluster, server: redis.Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    [job] = send(cluster, picture())["jobs"]
+    monkeypatch.setattr(service, "STORE_AGAIN", 0.01)
+    unwritable(monkeypatch, 5)
+    assert work(cluster, server) == {"done": 1}
+    assert cluster.job(job["id"])["attempt"] == 1
+    assert len(caplog.messages) == 2
+    assert "No space left on device" in caplog.messages[0]
+    assert caplog.messages[1] == "the image store is back"
+
+
+def test_without_its_stored_result_no_job_is_done(
+    cluster: Cluster, server: redis.Redis, registry: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster.settings, "store_seconds", 0.0)
+    monkeypatch.setattr(cluster.settings, "lease_seconds", 0.0)
+    [job] = send(cluster, picture())["jobs"]
+    healthy = FolderStore.put
+    unwritable(monkeypatch, math.inf)
+    for attempt in (1, 2):
+        work(cluster, server)
+        view = cluster.job(job["id"])
+        assert (view["state"], view["attempt"], view["result"]) == ("assigned", attempt + 1, None)
+        returned = [entry for entry in view["timeline"] if entry["event"] == "returned"][-1]
+        assert returned["node"] == "pc-1"
+        assert "No space left on device" in returned["detail"]
+    work(cluster, server)
+    view = cluster.job(job["id"])
+    assert (view["state"], view["error"]["type"], view["lost"], view["result"]) == ("failed", "store", 0, None)
+    assert "No space left on device" in view["error"]["detail"]
+    assert cluster.batch(view["batch"])["counts"]["failed"] == 1
+    assert server.hget(keys.worker("pc-1"), "failures") == "3", "the node is charged"
+
+    monkeypatch.setattr(FolderStore, "put", healthy)
+    cluster.retry(job["id"])
+    work(cluster, server)
+    assert cluster.job(job["id"])["state"] == "done"
+
+
+def test_what_one_node_cannot_store_another_one_does(
+    cluster: Cluster, server: redis.Redis, registry: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster.settings, "store_seconds", 0.0)
+    [job] = send(cluster, picture())["jobs"]
+    add_node(registry, "pc-2", 2)
+    unwritable(monkeypatch, 1)
+    work(cluster, server)
+    assert cluster.job(job["id"])["node"] == "pc-2"
+    lease = server.zrange(keys.waiting("pc-2"), 0, 0)[0]
+    assert Lease(cluster, "pc-2", lease).run({job["id"]: 2}) == {"done": 1}
+
+
+def test_a_node_whose_web_app_is_away_waits_for_it(
+    cluster: Cluster, server: redis.Redis, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"http://127.0.0.1:{unused_port()}"
+    node = Cluster(load_settings(redis_url=valkey_url, store=address, store_seconds=0.2))
+    [job] = send(cluster, picture())["jobs"]
+    work(node, server)
+    [why] = [entry["detail"] for entry in cluster.job(job["id"])["timeline"] if entry["event"] == "returned"]
+    assert f"cannot reach the web app's store at {address}" in why
+    node.redis.close()
 
 
 def test_a_message_that_comes_twice_does_nothing_the_second_time(cluster: Cluster, server: redis.Redis) -> None:

@@ -136,7 +136,8 @@ def test_more_bytes_than_allowed_leave_nothing(store: Store, folder: FolderStore
     assert store.add(io.BytesIO(b"x" * 100), 100, nothing_to_check)[1] == 100
 
 
-def test_an_image_that_is_gone_is_not_found(store: Store) -> None:
+def test_an_image_that_is_gone_is_not_found(store: Store, folder: FolderStore) -> None:
+    folder.identity()
     for read in (store.get, store.open):
         with pytest.raises(NotFound, match="gone"):
             read(SHA)
@@ -301,3 +302,42 @@ def test_a_refused_upload_says_why_and_leaves_nothing(
 
 def test_a_very_long_name_is_cut_at_its_beginning(folder: FolderStore) -> None:
     assert receive(folder, LIMITS, io.BytesIO(picture()), "x" * 500 + ".png").name == "x" * 251 + ".png"
+
+
+def test_a_folder_that_is_not_mounted_is_no_missing_image(folder: FolderStore) -> None:
+    folder.put(DATA)
+    folder.root.rename(folder.root.with_name("unmounted"))
+    with pytest.raises(StoreError, match="is its disk mounted"):
+        folder.get(SHA)
+
+
+def test_what_the_web_app_says_of_its_store_is_passed_on(folder: FolderStore) -> None:
+    def full(self: BlobRoute) -> None:
+        self._answer(507, b'{"detail": "The disk for images is full"}')
+
+    handler = type("Route", (BlobRoute,), {"store": folder, "do_GET": full})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        web = WebStore(f"http://127.0.0.1:{server.server_port}", TOKEN)
+        with pytest.raises(StoreError, match="answered 507: The disk for images is full"):
+            web.get(SHA)
+        web._http.close()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_leaves_nothing_behind_and_says_so(folder: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.identity()
+
+    def write_to_full_device(self: Path, data: bytes) -> int:
+        self.touch()
+        with open("/dev/full", "wb", buffering=0) as full:
+            return full.write(data)
+
+    monkeypatch.setattr(Path, "write_bytes", write_to_full_device)
+    with pytest.raises(StoreError, match="No space left on device") as caught:
+        folder.put(DATA)
+    assert isinstance(caught.value.__cause__, OSError), "by which the web app knows that it is a 507"
+    assert blobs(folder) == []

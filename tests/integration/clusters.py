@@ -31,6 +31,7 @@ FINISHED = {"done", "failed", "cancelled", "quarantined"}
 MARK = "TEST_CLUSTER"
 START = 120.0  # seconds; a busy machine with two cores takes long to start ten Pythons
 STOP = 90.0
+TOKEN = "test-token"  # of a web app that a test starts
 
 T = TypeVar("T")
 
@@ -394,15 +395,31 @@ class Plain(Watched):
         self.programs[name] = Program(command, log, cwd=self.folder / name, env=env, cpus=cpus)
         return self.programs[name]
 
-    def image_worker(self, node: str, *options: str, cpus: Sequence[int] = ()) -> Program:
+    def image_worker(self, node: str, *options: str, cpus: Sequence[int] = (), **settings: object) -> Program:
         """`celery -A cluster worker -n images@NODE -Q node.NODE`"""
         command = [*CELERY, "worker", "-n", f"images@{node}", "-Q", f"node.{node}", *options]
-        return self.run(f"images-{node}", command, cpus, node=node)
+        return self.run(f"images-{node}", command, cpus, node=node, **settings)
 
     def monitor(self, pc: str, *nodes: str) -> Program:
         """`celery -A cluster worker -n monitor@PC -Q monitor.PC -P solo -B`"""
         command = [*CELERY, "worker", "-n", f"monitor@{pc}", "-Q", f"monitor.{pc}", "-P", "solo", "-B"]
         return self.run(f"monitor-{pc}", command, node=pc, nodes=",".join(nodes or (pc,)))
+
+    def web(self, address: str = "", **settings: object) -> str:
+        """The web app, served as `cumulo up` serves it; its address, whether or not it can reach Redis yet."""
+        url = address.removeprefix("http://") or f"127.0.0.1:{unused_port()}"
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:webapp.gunicorn_conf", "--bind", url]
+        name = f"web-{len(self.programs)}"
+        self.run(name, [*command, "webapp.wsgi:app"], token=TOKEN, **settings)
+
+        def answers() -> bool:
+            assert self.programs[name].exit_code is None, self.programs[name].output()[-2000:]
+            with contextlib.suppress(httpx.HTTPError):
+                return httpx.get(f"http://{url}/healthz").is_success
+            return False
+
+        wait_until(answers, f"the web app with its log in {self.programs[name].log}", START)
+        return f"http://{url}"
 
     def await_live(self, *nodes: str) -> None:
         def live() -> bool:
