@@ -17,7 +17,7 @@ from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import Sentinel, SentinelManagedConnection
 
 from cluster.errors import AccessRefused, ClusterFull, ClusterUnavailable
 from cluster.outage import REDIS
@@ -115,6 +115,15 @@ class _Retry(Retry):  # type: ignore[misc]  # redis-py is not read, see pyprojec
             self._nested.inside = False
 
 
+class _Following(SentinelManagedConnection):  # type: ignore[misc]  # redis-py is not read, see pyproject.toml
+    """Asks the Sentinels at every attempt; redis-py's asks them before a command and retries it at the old address."""
+
+    def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
+        if not self._sock:
+            self.host, self.port = self.connection_pool.get_master_address()
+        super().connect_check_health(check_health, retry_socket_connect)
+
+
 def connect(url: str, *, patient: bool = False) -> redis.Redis:
     """A client with its own pool; answers are text. It connects at the first command, not here."""
     options: dict[str, Any] = {
@@ -133,7 +142,7 @@ def connect(url: str, *, patient: bool = False) -> redis.Redis:
     address = SentinelAddress.parse(url)
     watched = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": Retry(NoBackoff(), 0)}
     sentinel = Sentinel(address.hosts, sentinel_kwargs={**watched, **address.sentinel_login})
-    return sentinel.master_for(address.master, **address.login, db=address.db, **options)
+    return sentinel.master_for(address.master, connection_class=_Following, db=address.db, **address.login, **options)
 
 
 @contextmanager
