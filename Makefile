@@ -6,7 +6,7 @@ SHELL := bash
 export PYTHON
 ARGS ?=
 
-.PHONY: help up test test-fast test-page test-integration test-browser test-compose lint format bench screenshots lock env clean
+.PHONY: help up test test-fast test-page test-integration test-browser test-faults test-compose lint format bench screenshots lock env clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ test-integration: ## real server and workers only
 test-browser: ## real browser only
 	@scripts/venv test
 	@scripts/test browser
+
+test-faults: ## break Redis in every way, 20 s each, while jobs run (the usual tests do so for 6 s)
+	@scripts/venv test
+	@TEST_FAULT_SECONDS=20 .venv/bin/python -m pytest tests/integration/test_redis_faults.py $(ARGS) </dev/null
 
 test-compose: ## build the containers, process one photo, tear them down; needs Docker with Compose v2
 	@scripts/venv test

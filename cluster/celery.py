@@ -73,7 +73,6 @@ def _warm_up(**_: object) -> None:
     from filters import memory
 
     memory.keep(KEPT_MEGABYTES)
-    runtime.be_patient()
-    runtime.current()
+    runtime.patient()
     measure.remember_idle()
     gc.freeze()  # modules are no garbage: to look for it among them takes 40 ms, in the midst of somebody's image

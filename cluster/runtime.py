@@ -8,20 +8,17 @@ from functools import lru_cache
 from cluster.service import Cluster
 from cluster.settings import load_settings
 
-_patient = False
 
-
-def be_patient() -> None:
-    """For a process of a worker's pool: it holds finished work, so it goes on trying for minutes."""
-    global _patient
-    _patient = True
-
-
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _for_process(pid: int, patient: bool) -> Cluster:
     # By process id: a connection inherited through fork must never be used by two processes.
     return Cluster(load_settings(), patient=patient)
 
 
 def current() -> Cluster:
-    return _for_process(os.getpid(), _patient)
+    return _for_process(os.getpid(), False)
+
+
+def patient() -> Cluster:
+    """For whoever holds finished work: it goes on trying for minutes."""
+    return _for_process(os.getpid(), True)

@@ -49,7 +49,7 @@ def apply_pipeline(self: Task, job_ids: str | Sequence[str]) -> dict[str, int]:
     if not node or "lease" not in headers:
         logger.warning("dropped a message that no router bound to a node: %s", job_ids)
         return {}
-    return Lease(runtime.current(), node, headers["lease"]).run(headers["attempts"])
+    return Lease(runtime.patient(), node, headers["lease"]).run(headers["attempts"])
 
 
 @app.task(name="cluster.tasks.sample_node", ignore_result=True, send_events=False, acks_late=False)  # type: ignore[untyped-decorator]

@@ -223,3 +223,15 @@ def test_with_a_wrong_password_commands_end_and_workers_wait(tmp_path_factory: p
             told = said(program.output())
             assert {told["MainProcess", "waiting: "], told["MainProcess", "Redis is back after"]} == {1}
             assert "Traceback" not in program.output()
+
+
+def test_a_worker_that_waits_for_redis_can_be_stopped(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with Plain(tmp_path_factory.mktemp("away")) as plain:
+        plain.server.kill()
+        programs = [plain.image_worker("pc-a", "-c", "1"), plain.monitor("pc-a")]
+        for program in programs:
+            wait_until(
+                lambda log=program: "waiting: Redis does not answer" in log.output(), "it to say what it waits for"
+            )
+            assert program.end() == 0
+            assert "Traceback" not in program.output()
