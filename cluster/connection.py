@@ -40,8 +40,9 @@ _WAITS = {
     "BUSY": "it is busy with somebody's script",
     "UNBLOCKED": "it has just become a replica",
 }
-_IN_SCRIPT = re.compile(rf"-(OOM|NOPERM|{'|'.join(_WAITS)}) ")
-"""Redis 6.2 wraps what a script's command was told: `ERR Error running script ...: -OOM command not allowed`."""
+_WRAPPED = re.compile(rf"(?:-|caused error: )(OOM|NOPERM|{'|'.join(_WAITS)}) ")
+"""Redis 6.2 wraps what a script's command was told: `ERR Error running script ...: -OOM command not allowed`; redis-py
+what one of a pipeline was told: `Command # 1 (SET ...) of pipeline caused error: MISCONF Redis is configured ...`."""
 
 
 def unavailable(error: BaseException) -> ClusterUnavailable | None:
@@ -64,7 +65,7 @@ def _code(error: RedisError) -> str | None:
     word = getattr(error, "status_code", None) or str(error).partition(" ")[0]
     if word in _WAITS or word in ("OOM", "NOPERM"):
         return str(word)
-    wrapped = _IN_SCRIPT.search(str(error))
+    wrapped = _WRAPPED.search(str(error))
     return wrapped[1] if wrapped else None
 
 

@@ -155,7 +155,7 @@ class FolderStore:
     def _place(self, sha256: str) -> Path:
         path = self.path(sha256)
         if sha256[:2] not in self._folders:
-            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.identity()
             path.parent.mkdir(exist_ok=True, mode=0o700)
             self._folders.add(sha256[:2])
         return path

@@ -56,6 +56,11 @@ def make_replica(server: redis.Redis) -> None:
         (exceptions.ResponseError("MISCONF Redis is configured to save"), ClusterUnavailable, "free space on its disk"),
         (exceptions.ResponseError("UNBLOCKED force unblock"), ClusterUnavailable, "become a replica"),
         (exceptions.ResponseError("BUSY Redis is busy running a script"), ClusterUnavailable, "somebody's script"),
+        (
+            exceptions.ResponseError("Command # 1 (SET a 1) of pipeline caused error: MISCONF Redis is configured"),
+            ClusterUnavailable,
+            "free space on its disk",
+        ),
         (exceptions.AuthenticationError("WRONGPASS"), AccessRefused, "CUMULO_REDIS_URL"),
         (
             exceptions.ResponseError(

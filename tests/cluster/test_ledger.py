@@ -506,3 +506,22 @@ def test_a_claim_repeated_after_a_lost_answer_gets_the_same_jobs(server: redis.R
     assert scripts.run("claim", "pc-1", "lease-1", "claimant-1", *flat) == first
     assert scripts.run("claim", "pc-1", "lease-1", "claimant-2", *flat) == []
     assert ledger.batch(batch)["counts"]["running"] == 2
+
+
+def test_a_job_that_found_no_store_goes_back_once_however_often_that_is_told(
+    server: redis.Redis, ledger: Ledger, registry: Nodes
+) -> None:
+    for node in ("pc-1", "pc-2"):
+        add_node(registry, node)
+    [job] = submit(ledger)
+    message, [order] = start(ledger, "pc-1", job)
+    outcome = Outcome(order.id, order.attempt, "failed", 0.01, error={"type": "store", "detail": "disk full"})
+    for _ in range(2):  # the answer to the first was lost
+        assert ledger.commit("pc-1", message.lease, [outcome]) == []
+        assert states(ledger, [job]) == ["queued"]
+        assert happened(ledger, job).count("returned") == 1
+        assert server.hget(keys.worker("pc-1"), "failures") == "1"
+    view = ledger.job(job)
+    assert (view["lost"], view["error"], ledger.batch(view["batch"])["counts"]["queued"]) == (0, None, 1)
+    assert ledger.head(1)[0].avoid == "pc-1"
+    assert server.zcard(keys.running("pc-1")) == 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import tomllib
 from collections import Counter
@@ -100,11 +101,29 @@ def read_only(broken: Broken) -> Iterator[None]:
     broken.redis.execute_command("REPLICAOF", "NO", "ONE")
 
 
+@contextmanager
+def cannot_save(broken: Broken) -> Iterator[None]:
+    in_the_way = broken.folder / "valkey" / "dump.rdb" / "anything"
+    in_the_way.mkdir(parents=True)
+    broken.redis.config_set("save", "3600 1")
+    save(broken, "err")
+    yield
+    shutil.rmtree(in_the_way.parent)
+    save(broken, "ok")
+    broken.redis.config_set("save", "")
+
+
+def save(broken: Broken, outcome: str) -> None:
+    broken.redis.bgsave()
+    wait_until(lambda: broken.redis.info("persistence")["rdb_last_bgsave_status"] == outcome, f"saving: {outcome}")
+
+
 FAULTS: dict[str, tuple[Callable[[Broken], AbstractContextManager[None]], int, str]] = {
     "killed": (killed, 503, "Redis does not answer"),
     "frozen": (frozen, 503, "Redis does not answer"),
     "out-of-memory": (out_of_memory, 507, "raise its maxmemory"),
     "read-only": (read_only, 503, "read-only replica"),
+    "cannot-save": (cannot_save, 503, "cannot save its data"),
 }
 
 
@@ -223,6 +242,10 @@ def test_with_a_wrong_password_commands_end_and_workers_wait(tmp_path_factory: p
             told = said(program.output())
             assert {told["MainProcess", "waiting: "], told["MainProcess", "Redis is back after"]} == {1}
             assert "Traceback" not in program.output()
+        assert httpx.get(f"{url}/readyz").is_success
+        log = plain.programs["web-2"].output()
+        assert 1 <= log.count("waiting: Redis refuses the password") <= 2, "once in each of its processes"
+        assert "Traceback" not in log
 
 
 def test_a_worker_that_waits_for_redis_can_be_stopped(tmp_path_factory: pytest.TempPathFactory) -> None:
