@@ -89,7 +89,8 @@ class DirectRunner:
             while True:
                 # Asked in this order: what the feed left behind, and what is finished now, is seen below.
                 ended = not feed.is_alive()
-                complete = ended and (feed.batch is None or ledger.batch(feed.batch)["state"] == "finished")
+                batch = ledger.batch(feed.batch) if ended and feed.batch else None
+                complete = ended and (batch is None or batch["state"] == "finished")
                 refused = feed.refused()
                 yield from refused
                 ids, after = ledger.finished_after(feed.batch, after) if feed.batch else ([], 0)
@@ -99,6 +100,7 @@ class DirectRunner:
                         told.add(job["id"])
                         yield self._finished(job)
                 if complete and not ids:
+                    yield from _deleted(batch["total"] - len(told) if batch else 0)
                     break
                 if not ids and not refused:
                     time.sleep(POLL)
@@ -211,6 +213,8 @@ class HttpRunner:
                         if job["id"] not in told:
                             told.add(job["id"])
                             yield self._finished(job)
+                    if complete:
+                        yield from _deleted(batch["total"] - len(told))
 
     def _send(self, path: Path, fields: dict[str, str]) -> Finished | str:
         try:
@@ -268,6 +272,12 @@ class LocalRunner:
                     else:
                         save = partial(_write, data=result.data)
                         yield Finished(path.name, "", result.format, save)
+
+
+def _deleted(count: int) -> Iterator[Finished]:
+    """What a cluster that keeps too little has deleted before it was seen here."""
+    for _ in range(count):
+        yield Finished("one image", "its result was deleted before it was fetched; let the cluster keep more jobs")
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -96,6 +97,25 @@ def test_what_was_recorded_before_the_feed_failed_comes_back_and_then_the_error(
         for finished in run(cluster, pictures(tmp_path, 30 * GROUP)):
             found.append(finished)  # noqa: PERF402 - those before the error count
     assert len(found) >= GROUP
+
+
+@pytest.mark.usefixtures("node")
+def test_a_result_that_was_deleted_too_soon_is_an_error_and_not_waited_for(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished_after = cluster.ledger.finished_after
+    all_but_one = {"before": -math.inf, "keep": 1, "keep_bytes": math.inf, "settled": math.inf, "seconds": 60}
+    purged = []
+
+    def after_retention(batch: str, after: int) -> tuple[list[str], int]:
+        if not purged and cluster.batch(batch)["counts"]["done"] >= 3:
+            purged.append(cluster.ledger.purge(**all_but_one))
+        return finished_after(batch, after) if purged else ([], after)
+
+    monkeypatch.setattr(cluster.ledger, "finished_after", after_retention)
+    found = list(run(cluster, pictures(tmp_path, 2 * GROUP)))
+    assert len(found) == 2 * GROUP
+    assert sum("deleted before it was fetched" in finished.error for finished in found) == purged[0]
 
 
 def test_without_a_node_it_says_so(cluster: Cluster, tmp_path: Path) -> None:
