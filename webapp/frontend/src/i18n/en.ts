@@ -274,6 +274,8 @@ export const en = {
     invalidParameter: "A filter's setting is not accepted",
     unknownFilter: "A filter is not known",
     backlogFull: "The cluster is full; waiting for room",
+    storeFull: "There is no room for more images",
+    notAccepting: "No images are taken at present",
     noLiveNode: "No node is live",
     clusterUnavailable: "The cluster cannot be reached",
     conflict: "Not possible in this state",

@@ -276,6 +276,8 @@ export const es: Translation = {
     invalidParameter: "No se acepta un ajuste de un filtro",
     unknownFilter: "Hay un filtro desconocido",
     backlogFull: "El clúster está lleno; se espera sitio",
+    storeFull: "No hay sitio para más imágenes",
+    notAccepting: "Por ahora no se aceptan imágenes",
     noLiveNode: "Ningún PC está activo",
     clusterUnavailable: "No se puede alcanzar el clúster",
     conflict: "No es posible en este estado",
