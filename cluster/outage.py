@@ -11,6 +11,8 @@ logger = logging.getLogger(__name__)
 CALM = 3.0
 """Seconds without a new failure before it counts as back: out of memory, it refuses writes and answers every read."""
 
+AFTERMATH = 1.0  # seconds
+
 
 class Outage:
     """One per process. Silent until `speak`: a command that ends with the error in one line needs no log."""
@@ -20,6 +22,7 @@ class Outage:
         self._aloud = False
         self._since: float | None = None
         self._last = 0.0
+        self._ended = float("-inf")
 
     def speak(self) -> None:
         """For processes that go on: workers, monitors, the web app."""
@@ -27,10 +30,12 @@ class Outage:
 
     def failed(self, why: str) -> None:
         with self._lock:
-            self._last = time.monotonic()
-            if self._since is not None:
+            now = time.monotonic()
+            self._last = now
+            # Just after an outage it is a connection that was broken in it: if it is not, there will be more.
+            if self._since is not None or now - self._ended < AFTERMATH:
                 return
-            self._since = self._last
+            self._since = now
         if self._aloud:
             logger.warning("waiting: %s", why)
 
@@ -41,7 +46,8 @@ class Outage:
         with self._lock:
             if self._since is None or not (sure or time.monotonic() - self._last > CALM):
                 return
-            seconds, self._since = time.monotonic() - self._since, None
+            self._ended = time.monotonic()
+            seconds, self._since = self._ended - self._since, None
         if self._aloud:
             logger.warning("Redis is back after %.0f s", seconds)
 

@@ -195,6 +195,10 @@ def test_an_outage_is_said_once_and_so_is_its_end(
     outage.answered()
     outage.answered()
     assert caplog.messages[1:] == ["Redis is back after 11 s"]
+    outage.failed("Broken pipe")
+    outage.answered(sure=True)
+    assert not caplog.messages[2:], "a connection that the outage had left broken"
+    now[0] += CALM
     outage.failed("Redis does not answer")
     outage.answered(sure=True)
     assert caplog.messages[2:] == ["waiting: Redis does not answer", "Redis is back after 0 s"]

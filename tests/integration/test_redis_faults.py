@@ -177,7 +177,8 @@ def test_everybody_waits_says_so_once_and_goes_on(broken: Broken, fault: str) ->
         def back(program: Program = program, name: str = name) -> bool:
             broken.get("/readyz")
             told = said(news(program, before[name]))
-            return {who for who, what in told if what == "waiting: "} == {who for who, what in told if "back" in what}
+            # One of the web app's processes may say that of the outage before: it has had no request since.
+            return {who for who, what in told if what == "waiting: "} <= {who for who, what in told if "back" in what}
 
         wait_until(back, f"whoever waited in {name} to say that it is over")
         text = news(program, before[name])
@@ -185,7 +186,9 @@ def test_everybody_waits_says_so_once_and_goes_on(broken: Broken, fault: str) ->
         processes = 2 if name.startswith("web") else 1  # gunicorn's do not say which they are
         told = said(text)
         assert all(count <= processes for count in told.values()), text
-        assert "waiting: " in text or fault == "frozen", f"{name} has said nothing"
+        # Who has nothing to do with Redis while it is frozen notices nothing, nor need each process of the web app.
+        if fault == "killed" or (fault != "frozen" and not name.startswith("web")):
+            assert "waiting: " in text, f"{name} has said nothing"
 
 
 def test_a_connection_that_is_cut_again_and_again_while_tasks_run(broken: Broken) -> None:
