@@ -6,7 +6,7 @@ SHELL := bash
 export PYTHON
 ARGS ?=
 
-.PHONY: help up test test-fast test-page test-integration test-browser test-faults test-compose lint format bench screenshots lock env clean
+.PHONY: help up test test-fast test-page test-integration test-browser test-faults test-compose chaos lint format bench screenshots lock env clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ test-faults: ## break Redis in every way, 20 s each, while jobs run (the usual t
 test-compose: ## build the containers, process one photo, tear them down; needs Docker with Compose v2
 	@scripts/venv test
 	@.venv/bin/python -m pytest tests/compose $(ARGS) </dev/null
+
+chaos: ## everything killed and frozen at random under 500 photos (ARGS="--seeds 20"); minutes a seed
+	@scripts/venv test
+	@.venv/bin/python -m pytest tests/chaos -q -s $(ARGS) </dev/null
 
 lint: ## style, types and which way imports run
 	@scripts/venv dev

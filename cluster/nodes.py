@@ -40,7 +40,7 @@ POLICY_FIELDS = (
 
 ALL_FIELDS = [
     *POLICY_FIELDS,
-    *"worker_id network_bytes concurrency host ip port load per_core tasks_processed version".split(),
+    *"worker_id network_bytes concurrency host ip port load per_core tasks_processed version clock_skew".split(),
 ]
 
 
@@ -121,6 +121,7 @@ class Row:
             "last_heartbeat": self.number("last_heartbeat"),
             "age": round(self.age, 3),
             "version": fields.get("version") or "",
+            "clock_skew": self.number("clock_skew"),
         }
 
     def for_policy(self) -> Node:

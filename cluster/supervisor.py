@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -131,13 +131,16 @@ class Supervisor:
                 raise StartFailed(f"{child.program.name} {how}{where}")
             time.sleep(0.05)
 
-    def tend(self) -> list[str]:
-        """Brings back children that died; returns their names. To be called a few times a second."""
+    def tend(self, leave: Collection[str] = ()) -> list[str]:
+        """Brings back children that died, but for those named in `leave`; returns their names.
+
+        To be called a few times a second.
+        """
         revived = []
         now = time.monotonic()
         for child in self._children:
             code = child.exit_code()
-            if code is None:
+            if code is None or child.program.name in leave:
                 continue
             if child.next_start == 0.0:
                 child.end_group()

@@ -164,6 +164,7 @@ class Node(BaseModel):
     jobs: int = Field(description="images bound to the node; a message holds one or more. What a drain waits for")
     last_heartbeat: float
     age: float
+    clock_skew: float = Field(description="seconds that its clock is ahead of the server's; nothing depends on it")
 
 
 class NodeList(BaseModel):

@@ -23,6 +23,8 @@ COMMANDS = {
     "resume": "Let a paused or draining node work again.",
     "simulate": "Try the policies on a simulated cluster.",
     "policy": "Show or switch the scheduling policy.",
+    "drill": "Break a cluster on purpose, and see whether it loses anything.",
+    "doctor": "Check the cluster, and say what to do.",
     "replay": "Show what another policy would have done with the last hour.",
 }
 

@@ -147,6 +147,10 @@ class Program:
         self.ask_to_end(number)
         return self._process.wait(STOP)
 
+    def wait(self, seconds: float) -> int:
+        """The code with which the main process ends by itself."""
+        return self._process.wait(seconds)
+
     def kill(self) -> None:
         """kill -9 of the whole process group."""
         with contextlib.suppress(ProcessLookupError):

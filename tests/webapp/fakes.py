@@ -58,6 +58,7 @@ def node_view(name: str, **fields: Any) -> dict[str, Any]:
         "last_heartbeat": time.time(),
         "age": 0.2,
         "version": "0.1.0",
+        "clock_skew": 0.001,
         **fields,
     }
 
