@@ -281,9 +281,8 @@ def _pages(facts: Facts) -> Iterator[Finding]:
     for page in facts.pages:
         if page.error:
             log = "flower" if page.what == "Flower" else "web"
-            yield Finding(
-                page.what, "problem", f"{page.url}: {page.error}", f"look at logs/{log}.log in the data folder"
-            )
+            level: Level = "warning" if page.what == "Flower" else "problem"  # images need no Flower
+            yield Finding(page.what, level, f"{page.url}: {page.error}", f"look at logs/{log}.log in the data folder")
         else:
             yield Finding(page.what, "ok", f"{page.url} answers")
 

@@ -257,7 +257,7 @@ class Exercise:
             group = [picture for picture in pictures if picture.pipeline == pipeline]
             try:
                 uploads = [self._cluster.receive(io.BytesIO(one.data), one.name) for one in group]
-                batch, ids = self._cluster.record(uploads, filters.parse_pipeline(pipeline))
+                batch, ids = self._cluster.record(uploads, filters.parse_pipeline(pipeline), submitter="drill")
             except (ClusterError, OperationalError):
                 self._retry_at = time.monotonic() + 0.5
                 return
@@ -468,6 +468,4 @@ def run_round(site: Site, name: str, jobs: int, seed: int, say: Say, *, alone: b
                 site.server()
             except NotPossible as error:
                 return Round(name, skipped=error.detail)
-    say(f"{name}: making {jobs} pictures")
-    made = pictures(jobs, rng.randrange(2**32))
-    return Exercise(site, name, made, plan, spread, say, alone=alone).run()
+    return Exercise(site, name, pictures(jobs, rng.randrange(2**32)), plan, spread, say, alone=alone).run()

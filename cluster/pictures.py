@@ -26,9 +26,17 @@ PIPELINES: tuple[tuple[str, ...], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Picture:
+    """A part of the scene; its file is made anew each time it is asked for, so that thousands need no memory."""
+
     name: str
-    data: bytes
+    box: tuple[int, int, int, int]  # left, top, right, bottom
     pipeline: tuple[str, ...]
+
+    @property
+    def data(self) -> bytes:
+        buffer = io.BytesIO()
+        _scene().crop(self.box).save(buffer, "jpeg", quality=90)
+        return buffer.getvalue()
 
     def expected(self) -> bytes:
         """What any node must make of it: the encoders are deterministic, so equal pixels are equal bytes."""
@@ -56,16 +64,13 @@ def pictures(count: int, seed: int) -> list[Picture]:
 
 def _endless(seed: int) -> Iterator[Picture]:
     rng = np.random.default_rng(seed)
-    seen = set()
+    seen: set[tuple[int, int, int, int]] = set()
     number = 0
     while True:
         width, height = SIZES[int(rng.integers(len(SIZES)))]
         left, top = int(rng.integers(WIDTH - width + 1)), int(rng.integers(HEIGHT - height + 1))
-        if (width, left, top) in seen:
-            continue
-        seen.add((width, left, top))
-        buffer = io.BytesIO()
-        _scene().crop((left, top, left + width, top + height)).save(buffer, "jpeg", quality=90)
-        pipeline = PIPELINES[number % len(PIPELINES)]
-        yield Picture(f"drill-{number:04}.jpg", buffer.getvalue(), pipeline)
-        number += 1
+        box = (left, top, left + width, top + height)
+        if box not in seen:
+            seen.add(box)
+            yield Picture(f"drill-{number:04}.jpg", box, PIPELINES[number % len(PIPELINES)])
+            number += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,6 +64,7 @@ def command(
 
     Example: cumulo drill --jobs 100 --rounds kill,redis
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # whatever is frozen goes on, and all is tidied up
     logging.basicConfig(level=logging.ERROR)  # the supervisor warns of each death, and these are wanted
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     click.echo(f"Seed {seed}. To have the same again: --seed {seed}", err=True)

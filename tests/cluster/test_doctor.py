@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -104,7 +105,7 @@ def test_a_healthy_cluster_has_nothing_to_do() -> None:
         (replace(HEALTHY, queues={"gone": 4}), "queues", "warning", "4 messages for gone", "redis-cli del node.gone"),
         (replace(HEALTHY, disks=[Disk("x", "/x", 2**30)]), "disk", "warning", "1.0 GiB free", "make room"),
         (replace(HEALTHY, disks=[Disk("x", "/x", 2**20)]), "disk", "problem", "1 MiB free", "make room"),
-        (replace(HEALTHY, pages=[Page("Flower", "http://f", "silent")]), "Flower", "problem", "silent", "flower.log"),
+        (replace(HEALTHY, pages=[Page("Flower", "http://f", "silent")]), "Flower", "warning", "silent", "flower.log"),
         (
             replace(HEALTHY, pages=[Page("web page", "http://w", "answers 503")]),
             "web page",
@@ -230,10 +231,13 @@ def test_without_any_cluster_one_line_says_how_to_start_one() -> None:
     assert "cumulo up" in line
 
 
-def test_pages_of_a_running_cluster_are_asked(cluster: Cluster, tmp_path: Path) -> None:
+def test_pages_of_a_running_cluster_are_asked(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.doctor.LEADER_SECONDS", 0.0)
     url = f"http://127.0.0.1:{unused_port()}"
     home = Home(tmp_path)
-    home.announce(Running(url, "token", cluster.settings.redis_url, url, 1))
+    home.announce(Running(url, "token", cluster.settings.redis_url, url, os.getpid()))
     facts = gather(Cluster(load_settings(redis_url=cluster.settings.redis_url, data=tmp_path)), home.running())
     assert [page.what for page in facts.pages] == ["web page", "Flower"]
     assert all("does not answer" in page.error for page in facts.pages)

@@ -44,7 +44,7 @@ def test_pictures_are_all_different_and_the_same_for_a_seed() -> None:
     assert len({picture.name for picture in made}) == 20
     assert {picture.pipeline for picture in made} == set(PIPELINES)
     assert pictures(20, seed=7) == made
-    assert pictures(5, seed=8) != made[:5]
+    assert {picture.data for picture in pictures(5, seed=8)}.isdisjoint(picture.data for picture in made)
 
 
 def test_what_is_expected_of_a_picture_is_its_own(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_redis_that_somebody_else_started_is_left_alone(cluster: Cluster) -> N
     cluster.ping()
 
 
-def test_a_frozen_node_goes_on_whatever_happens_to_the_drill(
+def test_a_frozen_node_goes_on_when_the_drill_is_broken_off(
     cluster: Cluster, start: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     own = start(f"images@{NODE}", cluster.settings.redis_url)
