@@ -68,6 +68,8 @@ def command(
     logging.basicConfig(level=logging.ERROR)  # the supervisor warns of each death, and these are wanted
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     click.echo(f"Seed {seed}. To have the same again: --seed {seed}", err=True)
+    if here and CHAOS in names:
+        raise click.UsageError(f"{CHAOS} needs a cluster of its own: here a job that it hits three times is set aside.")
     if here:
         running = cluster_here(data, "let the drill start its own, without --here")
         site = running_cluster(running, data_folder(data))

@@ -359,6 +359,12 @@ def test_an_unknown_round_is_refused() -> None:
     assert CHAOS in result.output
 
 
+def test_chaos_is_not_let_loose_on_a_running_cluster() -> None:
+    result = CliRunner().invoke(main, ["drill", "--here", "--rounds", CHAOS])
+    assert result.exit_code == 2
+    assert "needs a cluster of its own" in result.output
+
+
 def test_here_needs_a_running_cluster() -> None:
     result = CliRunner().invoke(main, ["drill", "--here"])
     assert result.exit_code == 1
