@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -44,6 +45,7 @@ class Liveness:
         self._watch = deaths.Watch()
         self._nodes: list[str] = []
         self._stopping = False
+        self._gone = threading.Event()
         self._missed: dict[str, int] = {}
         signals.worker_shutdown.connect(self._goodbye)
 
@@ -167,6 +169,7 @@ class Liveness:
         if self._stopping or not self._nodes:
             return
         self._stopping = True
+        threading.Thread(target=self._finish, name="last signs of life", daemon=True).start()
         try:
             cluster = runtime.current()
             for node in self._nodes:
@@ -176,10 +179,25 @@ class Liveness:
         except ClusterError as error:
             logger.warning("could not say goodbye: %s", error)
 
+    def _finish(self) -> None:
+        """Goes on renewing the keys while the pool finishes: the consumer's timers are gone by then.
+
+        So a node that is killed while it stops is as soon noticed as any other.
+        """
+        while not self._gone.wait(EVERY):
+            try:
+                for node in self._nodes:
+                    runtime.current().registry.keep_alive(node)
+            except NameTaken:
+                return  # its next life has begun
+            except ClusterUnavailable:
+                pass  # said once where it was found out
+
     def _goodbye(self, **_: object) -> None:
         """After the last task: whatever is still bound here goes back."""
         if not self._stopping:
             return
+        self._gone.set()
         try:
             cluster = runtime.current()
             for node in self._nodes:

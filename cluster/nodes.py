@@ -25,7 +25,6 @@ from cluster.scheduling.state import DEFAULT_WEIGHTS
 STALE = 3.0  # seconds, or as many sampling intervals if that is longer
 OFFLINE = 5.0
 ALIVE_MS = 3000
-FAREWELL = 60  # seconds
 MODES = ("active", "paused", "draining")
 NAME_SECONDS = ALIVE_MS / 1000 + 0.5
 """After that a node's name is free if the process that held it is dead."""
@@ -365,9 +364,9 @@ class Nodes:
     def stop(self, node: str) -> None:
         """The node says goodbye: it gets nothing more and shows as offline at once.
 
-        It may finish what it has in hand for a minute; after that its jobs are given to others.
+        While it gives signs of life it may finish what it has in hand; without them its jobs are given to others.
         """
-        self._scripts.run("stop", node, _me(), FAREWELL)
+        self._scripts.run("stop", node, _me(), ALIVE_MS)
 
     def gone(self, node: str) -> None:
         """The last process of a stopped node has ended."""

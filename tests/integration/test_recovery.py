@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -59,6 +60,29 @@ def test_kill_9_of_a_node_with_60_jobs_under_way(tmp_path_factory: pytest.TempPa
         assert plain.states()["pc-b"] == "offline"
         # A silent node is offline after 5 s; what it had runs elsewhere within two more.
         assert rescue_time(jobs, killed_at) < 10
+
+
+def test_kill_9_of_a_node_that_is_stopping(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Ctrl-C, and a moment later the power goes: what it had in hand does not wait for it."""
+    with Plain(tmp_path_factory.mktemp("stopping")) as plain:
+        for node in ("pc-a", "pc-b"):
+            plain.image_worker(node, "-c", "1")
+            plain.monitor(node)
+        plain.await_live("pc-a", "pc-b")
+        ids = plain.submit(jpeg_files(plain.folder / "photos", 1, 4000, 3000), *json.loads(SLOW) * 4)
+        job = wait_until(lambda: next((job for job in plain.jobs(ids) if job["state"] == "running"), None), "work")
+        assert job is not None
+        first = plain.programs.pop(f"images-{job['node']}")
+        first.ask_to_end()
+        wait_until(lambda: plain.redis.hget(f"worker:{job['node']}", "mode") == "stopped", "its goodbye")
+        assert plain.jobs(ids)[0]["state"] == "running"
+        killed_at = plain.clock()
+        first.kill()
+        [done] = plain.await_jobs(ids)
+        assert done["state"] == "done"
+        assert done["node"] != job["node"]
+        assert "rescued" in words(done)
+        assert rescue_time([done], killed_at) < 30, "it was given up as soon as any other"
 
 
 @pytest.fixture(scope="module")
