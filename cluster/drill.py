@@ -64,20 +64,13 @@ class OwnCluster(Site):
         logs = folder / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         self.names = [plan.name for plan in programs.plan_nodes(nodes, NODE)]
-        found = [programs.redis_server(folder / "valkey", "127.0.0.1", port, password, self._answers)]
+        found = [programs.redis_server(folder / "valkey", "127.0.0.1", port, password, self.answers)]
         for plan in programs.plan_nodes(nodes, NODE):
             found += [
                 programs.image_worker(plan, redis_url, folder, str(store), lambda name=plan.name: self.is_live(name)),  # type: ignore[misc]
                 programs.monitor(plan.name, [plan.name], redis_url, folder, folder / "run"),
             ]
         self._supervisor = Supervisor(found, logs)
-
-    def _answers(self) -> bool:
-        try:
-            self.cluster.ping()
-        except ClusterUnavailable:
-            return False
-        return True
 
     def __enter__(self) -> OwnCluster:
         """Raises ClusterError, which names the program that did not start and its log."""
@@ -110,10 +103,17 @@ def _speak_to(**settings: object) -> None:
 def own_cluster(nodes: int) -> Iterator[OwnCluster]:
     """A cluster in a temporary folder, removed at the end unless something went wrong: then its logs are wanted."""
     folder = Path(tempfile.mkdtemp(prefix="cumulo-drill-"))
-    with OwnCluster(folder, nodes) as site:
-        yield site
-    if not site.keep:
-        shutil.rmtree(folder, ignore_errors=True)
+    keep = True
+    try:
+        with OwnCluster(folder, nodes) as site:
+            yield site
+        keep = site.keep
+    except (KeyboardInterrupt, SystemExit):
+        keep = False  # broken off by somebody
+        raise
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def running_cluster(running: Running, data: Path) -> Site:

@@ -92,6 +92,14 @@ class Site:
 
     # -- how they are -------------------------------------------------------------------------------------------
 
+    def answers(self) -> bool:
+        """Whether Redis does."""
+        try:
+            self.cluster.ping()
+        except ClusterUnavailable:
+            return False
+        return True
+
     def is_live(self, node: str) -> bool:
         try:
             rows = self.cluster.registry.snapshot().rows
@@ -207,15 +215,7 @@ def _kill_server(site: Site, away: float) -> Iterator[None]:
     with site.held(SERVER):
         server.kill()
         yield from _pause(away)
-
-    def answers() -> bool:
-        try:
-            site.cluster.ping()
-        except ClusterUnavailable:
-            return False
-        return True
-
-    yield from _until(answers)
+    yield from _until(site.answers)
 
 
 def _kill_child(site: Site, node: str, choice: int) -> Iterator[None]:

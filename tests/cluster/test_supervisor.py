@@ -164,6 +164,17 @@ def test_a_program_that_dies_is_brought_back_after_a_pause(diary: Diary) -> None
         assert supervisor.tend() == []
 
 
+def test_a_program_that_is_to_stay_dead_does_until_it_may_come_back(diary: Diary) -> None:
+    programs = [diary.program(name, 0, OBEDIENT) for name in ("node", "other")]
+    with started(*programs) as supervisor:
+        for name in ("node", "other"):
+            os.kill(diary.pids(name)[0], signal.SIGKILL)
+        revived: list[str] = []
+        eventually(lambda: revived.extend(supervisor.tend(leave=["node"])) or bool(revived))
+        assert revived == ["other"]
+        eventually(lambda: "node" in supervisor.tend())
+
+
 def test_a_program_that_dies_again_waits_twice_as_long(diary: Diary) -> None:
     with started(diary.program("flaky", 0, SHORT, ready=None)) as supervisor:
         revivals: list[float] = []
