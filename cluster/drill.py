@@ -141,7 +141,7 @@ class Round:
     """What one round found. `held` is the verdict."""
 
     name: str
-    faults: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)  # in words, with the seconds since the work had begun
     jobs: int = 0
     results: int = 0
     duplicates: int = 0
@@ -234,7 +234,9 @@ class Exercise:
             if begin is not None:
                 if self._portions and now - begin >= self._portions[0][0]:
                     self._submit()
-                while self._plan and now - begin >= self._plan[0].at and self._start(self._plan[0].fault, offset):
+                while self._plan and now - begin >= self._plan[0].at:
+                    if not self._start(self._plan[0].fault, offset, now - begin):
+                        break
                     self._plan.pop(0)
                     alive_at = now
             for one in list(self._active):
@@ -290,7 +292,7 @@ class Exercise:
                 pipe.hget(keys.job(job_id), "state")
             return list(pipe.execute())
 
-    def _start(self, fault: Fault, offset: float) -> bool:
+    def _start(self, fault: Fault, offset: float, at: float) -> bool:
         """False if it is not possible now; it is tried again then, until all pictures are done."""
         try:
             if fault.kind not in ("redis", "rolling") and fault.node is None:
@@ -304,7 +306,7 @@ class Exercise:
                 self.round.problems.append(f"there was no work left for: {fault}")
             return over
         self._active.append(_Active(fault, began, steps))
-        self.round.faults.append(str(fault))
+        self.round.faults.append(f"{at:.1f} s: {fault}")
         return True
 
     @staticmethod
@@ -344,7 +346,7 @@ class Exercise:
         found.lost = found.jobs - found.results
         with ThreadPoolExecutor(len(usable_cpus())) as pool:
             found.wrong = sum(pool.map(self._is_wrong, [job for job in jobs if job["state"] == "done"]))
-        found.problems += self._left()
+        found.problems += interrupted(jobs, self._done) + self._left()
         found.rescues = [rescue for job in jobs for rescue in rescues(job, self._done)]
         found.recovered = recovery(
             self._done, found.rescues, [job["finished_at"] for job in jobs if job["finished_at"]]
@@ -365,6 +367,13 @@ class Exercise:
             self._site.tick()
             time.sleep(TICK)
         return left + wrong_counts(self._cluster, self._batches)
+
+
+def interrupted(jobs: Sequence[dict[str, Any]], faults: Sequence[_Active]) -> list[str]:
+    """A restart in good order lets every job finish, or hands it back before it has begun."""
+    hit = sum(job["lost"] > 0 for job in jobs)
+    only_restarts = {one.fault.kind for one in faults} == {"rolling"}
+    return [f"the restarts interrupted {hit} jobs"] if hit and only_restarts else []
 
 
 def rescues(job: dict[str, Any], faults: Sequence[_Active]) -> list[Rescue]:

@@ -294,6 +294,13 @@ def test_a_fault_that_came_too_late_is_no_proof(site: Played) -> None:
     assert found.problems == ["there was no work left for: kill -9 of the busiest node, away for 0 s"]
 
 
+def test_a_restart_that_interrupts_a_job_is_noticed() -> None:
+    jobs = [{"lost": 0}, {"lost": 1}]
+    assert drill.interrupted(jobs, [active("rolling", None, 1.0)]) == ["the restarts interrupted 1 jobs"]
+    assert drill.interrupted(jobs[:1], [active("rolling", None, 1.0)]) == []
+    assert drill.interrupted(jobs, [active("rolling", None, 1.0), active("kill", "pc-1", 2.0)]) == []
+
+
 def test_everything_that_is_left_is_named(cluster: Cluster) -> None:
     add_node(cluster.registry, NODE)
     assert leftovers(cluster, [NODE]) == []
