@@ -190,6 +190,7 @@ class Exercise:
         self._alone = alone
         self._say = say
         self._plan = list(plan)
+        self._planned = bool(plan)
         size = -(-len(pictures) // PORTIONS)
         self._portions = [
             (spread * at / PORTIONS, pictures[at * size : (at + 1) * size])
@@ -293,7 +294,7 @@ class Exercise:
             return list(pipe.execute())
 
     def _start(self, fault: Fault, offset: float, at: float) -> bool:
-        """False if it is not possible now; it is tried again then, until all pictures are done."""
+        """False if it is not possible now: it is tried again, until all pictures are done."""
         try:
             if fault.kind not in ("redis", "rolling") and fault.node is None:
                 fault = Fault(fault.kind, self._site.busiest(self._site.nodes()), fault.seconds, fault.choice)
@@ -301,10 +302,7 @@ class Exercise:
             began = time.time() + offset
             next(steps, None)
         except (NotPossible, ClusterUnavailable):
-            over = not self._portions and self._finished == len(self._given)
-            if over:
-                self.round.problems.append(f"there was no work left for: {fault}")
-            return over
+            return not self._portions and self._finished == len(self._given)  # then it comes to nothing
         self._active.append(_Active(fault, began, steps))
         self.round.faults.append(f"{at:.1f} s: {fault}")
         return True
@@ -331,6 +329,8 @@ class Exercise:
 
     def _judge(self) -> None:
         found = self.round
+        if self._planned and not found.faults:
+            found.problems.append("all pictures were done before anything could be broken: give it more (--jobs)")
         jobs = []
         for job_id in self._given:
             try:
