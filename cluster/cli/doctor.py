@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import click
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from cluster.cli.common import console, data_folder, data_option, json_option, plain_errors, print_json
 from cluster.doctor import examine, gather
@@ -39,6 +41,7 @@ def command(data: Path | None, as_json: bool) -> None:
             f"no cluster runs from {folder}: start one with `cumulo up`, or set CUMULO_REDIS_URL to look at another"
         )
     cluster = Cluster(load_settings(data=folder, **given))
+    cluster.redis.set_retry(Retry(NoBackoff(), 0))  # a server that hangs is found out once
     findings = examine(gather(cluster, running))
     cluster.redis.close()
     if as_json:
