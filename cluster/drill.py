@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class OwnCluster(Site):
         found = [programs.redis_server(folder / "valkey", "127.0.0.1", port, password, self.answers)]
         for plan in programs.plan_nodes(nodes, NODE):
             found += [
-                programs.image_worker(plan, redis_url, folder, str(store), lambda name=plan.name: self.is_live(name)),  # type: ignore[misc]
+                programs.image_worker(plan, redis_url, folder, str(store), partial(self.is_live, plan.name)),
                 programs.monitor(plan.name, [plan.name], redis_url, folder, folder / "run"),
             ]
         self._supervisor = Supervisor(found, logs)

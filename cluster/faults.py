@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import psutil
 
@@ -146,7 +147,7 @@ def _pause(seconds: float) -> Iterator[None]:
         yield
 
 
-def _until(holds: Callable[[], bool], seconds: float = PATIENCE) -> Iterator[None]:
+def _until(holds: Callable[[], object], seconds: float = PATIENCE) -> Iterator[None]:
     until = time.monotonic() + seconds
     while time.monotonic() < until and not holds():
         yield
@@ -213,7 +214,7 @@ def _freeze(site: Site, node: str, processes: Sequence[psutil.Process], seconds:
 def _kill_server(site: Site, away: float) -> Iterator[None]:
     server = site.server()
     with site.held(SERVER):
-        server.kill()
+        _kill_one(server)
         yield from _pause(away)
     yield from _until(site.answers)
 
@@ -222,24 +223,31 @@ def _kill_child(site: Site, node: str, choice: int) -> Iterator[None]:
     pool = site.pool(node)
     if not pool:
         raise NotPossible(f"{node} has no image process at the moment")
-    pool[choice % len(pool)].kill()
+    _kill_one(pool[choice % len(pool)])
     yield
+
+
+def _kill_one(process: psutil.Process) -> None:
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:
+        raise NotPossible(f"process {process.pid} has just ended by itself") from None
 
 
 def _restart_all(site: Site, nodes: Sequence[str]) -> Iterator[None]:
     """As an operator would: each is asked to end, finishes what it has in hand, and is live again before the next."""
     for node in nodes:
-        yield from _until(lambda node=node: bool(site.node_processes(node)))  # type: ignore[misc]
+        yield from _until(partial(site.node_processes, node))
         asked = site.node_processes(node)
         for process in asked:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.terminate()
-        yield from _until(
-            lambda node=node, asked=asked: (  # type: ignore[misc]
-                site.is_live(node)
-                and {process.pid for process in site.node_processes(node)}.isdisjoint(process.pid for process in asked)
-            )
-        )
+        yield from _until(partial(_is_back, site, node, {process.pid for process in asked}))
+
+
+def _is_back(site: Site, node: str, former: set[int]) -> bool:
+    """Live, and with other processes than those."""
+    return site.is_live(node) and former.isdisjoint(process.pid for process in site.node_processes(node))
 
 
 @dataclass(frozen=True, slots=True)
