@@ -135,6 +135,7 @@ class Rescue:
     waited: float  # from there until somebody worked on it
     work: float  # of the attempt that gave the result
     total: float  # from the fault to the result
+    why: str  # as the job's timeline says it
 
 
 @dataclass(slots=True)
@@ -394,6 +395,7 @@ def rescues(job: dict[str, Any], faults: Sequence[_Active]) -> list[Rescue]:
                     again[0] - entry["at"],
                     job["finished_at"] - job["started_at"],
                     job["finished_at"] - fault.began,
+                    entry["detail"],
                 )
             )
     return found

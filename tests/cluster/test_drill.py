@@ -325,7 +325,7 @@ def active(kind: str, node: str | None, began: float, seconds: float = 0.0) -> A
 
 
 def told(*entries: tuple[float, str, str], state: str = "done") -> dict[str, Any]:
-    timeline = [{"at": at, "event": event, "node": node} for at, event, node in entries]
+    timeline = [{"at": at, "event": event, "node": node, "detail": f"{node} died"} for at, event, node in entries]
     return {"state": state, "started_at": 107.5, "finished_at": 108.0, "timeline": timeline}
 
 
@@ -336,7 +336,7 @@ def test_a_rescue_is_told_in_its_parts() -> None:
     [found] = rescues(
         job, [active("kill", "pc-2", 100.5), active("freeze", "pc-1", 90.0), active("kill", "pc-1", 101.0)]
     )
-    assert found == Rescue("kill", detected=5.0, waited=1.25, work=0.5, total=7.0)
+    assert found == Rescue("kill", detected=5.0, waited=1.25, work=0.5, total=7.0, why="pc-1 died")
 
 
 def test_what_no_fault_of_ours_did_is_no_rescue() -> None:
@@ -349,7 +349,11 @@ def test_what_no_fault_of_ours_did_is_no_rescue() -> None:
 
 
 def test_the_time_to_recover_is_that_of_the_first_result_that_was_delayed() -> None:
-    found = [Rescue("kill", 5.0, 0.1, 0.2, 7.0), Rescue("kill", 5.0, 0.1, 0.2, 5.3), Rescue("child", 0.1, 0, 0.1, 0.2)]
+    found = [
+        Rescue("kill", 5.0, 0.1, 0.2, 7.0, ""),
+        Rescue("kill", 5.0, 0.1, 0.2, 5.3, ""),
+        Rescue("child", 0.1, 0, 0.1, 0.2, ""),
+    ]
     assert recovery([active("kill", "pc-1", 100.0), active("child", "pc-2", 103.0)], found, []) == 5.3
     assert recovery([active("redis", None, 100.0, seconds=3.0)], [], [99.0, 100.1, 104.5, 106.0]) == 4.5
     assert recovery([active("rolling", None, 100.0)], [], [101.0]) is None
