@@ -5,7 +5,19 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("apply", "samples", "page", "binding", "lanes", "live", "policies", "adaptive", "records", "memory", "recovery")
+NAMES = (
+    "apply",
+    "samples",
+    "page",
+    "binding",
+    "lanes",
+    "live",
+    "policies",
+    "adaptive",
+    "records",
+    "memory",
+    "recovery",
+)
 
 
 def main(names: list[str]) -> None:

@@ -54,7 +54,7 @@ def full_node(site: OwnCluster) -> str:
             node = site.busiest(site.names)
         except NotPossible:
             continue
-        rows = site.cluster.registry.snapshot().rows
+        rows = site.cluster.registry.rows()
         if any(row.id == node and row.running + row.waiting >= slots_of(row.number("cores")) for row in rows):
             return node
     raise AssertionError
@@ -68,7 +68,7 @@ def one_kill(site: OwnCluster, number: int) -> Kill:
     steps = Fault("kill", node, AWAY).on(site)
     killed_at = cluster.registry.clock()
     next(steps)
-    [row] = [row for row in cluster.registry.snapshot(all_known=True).rows if row.id == node]
+    [row] = [row for row in cluster.registry.rows() if row.id == node]
     held = cluster.redis.hkeys(keys.node_jobs(node))  # the dead change nothing any more
     running = {job for job in held if cluster.redis.hget(keys.job(job), "state") == "running"}
     for _ in ticks(site, 120):

@@ -88,7 +88,7 @@ class Site:
 
     def nodes(self) -> list[str]:
         """The nodes whose processes are ours, by name."""
-        rows = self.cluster.registry.snapshot(all_known=True).rows
+        rows = self.cluster.registry.rows()
         return [row.id for row in rows if self._worker(f"images@{row.id}")]
 
     # -- how they are -------------------------------------------------------------------------------------------
@@ -103,14 +103,14 @@ class Site:
 
     def is_live(self, node: str) -> bool:
         try:
-            rows = self.cluster.registry.snapshot().rows
+            rows = self.cluster.registry.rows()
         except ClusterUnavailable:
             return False
         return any(row.id == node and row.state == "live" for row in rows)
 
     def busiest(self, nodes: Sequence[str]) -> str:
         """The node with the most messages. Raises NotPossible while none works."""
-        rows = [row for row in self.cluster.registry.snapshot().rows if row.id in nodes and row.running]
+        rows = [row for row in self.cluster.registry.rows() if row.id in nodes and row.running]
         if not rows:
             raise NotPossible("no node works on anything yet")
         return max(rows, key=lambda row: (row.running + row.waiting, row.work)).id

@@ -1,4 +1,4 @@
--- ARGV: node, who its worker is, milliseconds for which this is a sign of life. It gets nothing more until a worker of it starts again.
+-- ARGV: node, who its worker is, milliseconds for which this is a sign of life. It gets nothing more until it starts again.
 local node = ARGV[1]
 local key = 'worker:' .. node
 local mode = redis.call('HGET', key, 'mode')
