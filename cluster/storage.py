@@ -255,10 +255,9 @@ class WebStore:
             raise StoreError(f"cannot reach the web app's store at {self._url}: {error}") from error
         if response.status_code == 404:
             raise NotFound(f"the stored image is gone from {self._url}")
-        if response.status_code == 507:
-            raise StoreFull(f"the disk of the web app's store at {self._url} is full")
         if response.is_error:
-            raise StoreError(f"the web app's store at {self._url} answered {response.status_code}{_words(response)}")
+            kind = StoreFull if response.status_code == 507 else StoreError
+            raise kind(f"the web app's store at {self._url} answered {response.status_code}{_words(response)}")
         return response
 
     def add(self, stream: BinaryIO, limit: int, check: Callable[[BinaryIO], T]) -> tuple[str, int, T]:

@@ -21,12 +21,13 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from cluster import drill, keys
+from cluster import drill, keys, progress
 from cluster.cli import main
 from cluster.drill import CHAOS, ROUNDS, Exercise, Rescue, Round, leftovers, recovery, rescues
 from cluster.faults import FAULTS, Fault, NotPossible, Planned, Site, draw, send
 from cluster.lease import perform
-from cluster.ledger import WorkOrder
+from cluster.ledger import Outcome, WorkOrder
+from cluster.limits import TimeLimit
 from cluster.pictures import PIPELINES, pictures
 from cluster.service import Cluster
 from tests.cluster.ledgers import add_node
@@ -168,10 +169,13 @@ def test_a_signal_goes_only_to_a_process_that_leads_its_group() -> None:
 class Played(Site):
     """One node, whose work the test does itself; `after` may spoil it."""
 
-    def __init__(self, cluster: Cluster, after: Callable[[Cluster, WorkOrder], None] = lambda *_: None) -> None:
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
         super().__init__(cluster, os.getpid())
-        self.work = perform
-        self._after = after
+        self._own = progress.Progress(folder)
+        self._after: Callable[[Cluster, WorkOrder], None] = lambda *_: None
+
+    def work(self, cluster: Cluster, order: WorkOrder) -> Outcome:
+        return perform(cluster, order, TimeLimit(60.0, 180.0), self._own)
 
     def nodes(self) -> list[str]:
         return [NODE]
@@ -190,12 +194,12 @@ class Played(Site):
 
 
 @pytest.fixture
-def site(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Played:
+def site(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Played:
     monkeypatch.setattr(drill, "STALLED", 1.0)
     monkeypatch.setattr(drill, "SETTLED", 0.5)
     monkeypatch.setattr("cluster.pictures.SIZES", ((200, 150), (320, 240)))
     add_node(cluster.registry, NODE)
-    return Played(cluster)
+    return Played(cluster, tmp_path)
 
 
 def exercise(site: Site, *plan: Planned) -> Round:
@@ -220,13 +224,15 @@ def test_a_round_in_which_all_is_well(site: Played) -> None:
     assert found.recovered is None
 
 
-def test_wrong_pixels_are_noticed(site: Played) -> None:
-    def work(cluster: Cluster, order: WorkOrder) -> Any:
+def test_wrong_pixels_are_noticed(site: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = site.work
+
+    def work(cluster: Cluster, order: WorkOrder) -> Outcome:
         if order.name == "drill-0003.jpg":
             order = WorkOrder(**{**{name: getattr(order, name) for name in order.__slots__}, "quality": 50})
-        return perform(cluster, order)
+        return honest(cluster, order)
 
-    site.work = work
+    monkeypatch.setattr(site, "work", work)
     found = exercise(site)
     assert (found.results, found.wrong, found.held) == (8, 1, False)
 
