@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 EVERY = 0.5  # seconds between two looks at what the processes do
 KILLER_MEMORY = 5.0  # seconds for which a kill by the system for want of memory explains the death of a process
 
+STARTED_ANEW = "the node was started anew"
 UNWANTED = "its process was ended, because another image of the same message was cancelled"
 
 _HOW = re.compile(r"signal \d+(?: \((?P<signal>\w+)\))?|exitcode (?P<code>-?\d+)")

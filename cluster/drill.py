@@ -24,6 +24,7 @@ import filters
 from cluster import keys, programs
 from cluster.connection import reported
 from cluster.cores import usable_cpus
+from cluster.deaths import STARTED_ANEW
 from cluster.errors import ClusterError, ClusterUnavailable, NotFound
 from cluster.faults import SERVER, Fault, NotPossible, Planned, Site, draw
 from cluster.home import Running
@@ -386,7 +387,9 @@ def rescues(job: dict[str, Any], faults: Sequence[_Active]) -> list[Rescue]:
     for at, entry in enumerate(job["timeline"]):
         guilty = [one for one in faults if one.fault.node == entry["node"] and one.began <= entry["at"]]
         again = [later["at"] for later in job["timeline"][at:] if later["event"] in ("started", "taken")]
-        if entry["event"] == "rescued" and guilty and again:
+        # What the dead had only claimed goes back without blame, and by another word.
+        taken = entry["event"] == "rescued" or (entry["event"] == "returned" and STARTED_ANEW in entry["detail"])
+        if taken and guilty and again:
             fault = max(guilty, key=lambda one: one.began)
             found.append(
                 Rescue(

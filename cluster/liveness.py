@@ -97,7 +97,7 @@ class Liveness:
         cluster = runtime.current()
         if node not in self._registered:
             self._await_name(node)
-            deaths.bury(cluster, node, "the node was started anew")
+            deaths.bury(cluster, node, deaths.STARTED_ANEW)
         if not cluster.registry.is_calibrated(node):
             cluster.registry.calibrated(node, measure.calibrate())
         cpus = usable_cpus()
