@@ -18,6 +18,7 @@ from cluster.keys import JOB_STATES
 
 PAGE = 500  # what the API gives at once
 WIDE = 140  # columns of a terminal
+MOST = 30  # of them for a name
 STATE_COLOURS = {"done": "green", "running": "cyan", "failed": "red", "quarantined": "red", "cancelled": "yellow"}
 
 
@@ -25,7 +26,7 @@ STATE_COLOURS = {"done": "green", "running": "cyan", "failed": "red", "quarantin
 @click.option("--state", type=click.Choice(JOB_STATES), help="Only jobs in this state.")
 @click.option("--node", help="Only jobs that are, or were last, on this node.")
 @click.option("--filter", help="Only jobs with this filter in their pipeline.")
-@click.option("--q", help="Only images with this in their file name.")
+@click.option("--q", help="Only images whose file name begins like this.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most.")
 @data_option
 @json_option
@@ -69,16 +70,19 @@ def fetch(api: Api, wanted: dict[str, str], limit: int) -> tuple[list[dict[str, 
 
 
 def show(jobs: Sequence[dict[str, Any]], out: Console) -> None:
-    """Ids are never cut, because other commands take them; a narrow terminal leaves out what there is no room for."""
+    """Ids are never cut, because other commands take them; a narrow terminal leaves out what there is no room for.
+
+    On a wide one the words of an error are what is cut.
+    """
     wide = out.width >= WIDE
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("job", no_wrap=True, min_width=max(len(job["id"]) for job in jobs))
     table.add_column("state", no_wrap=True, min_width=max(len(job["state"]) for job in jobs))
-    for name in ("node", "image"):
-        table.add_column(name, no_wrap=True)
+    for name, texts in (("node", [job["node"] or "" for job in jobs]), ("image", [job["name"] for job in jobs])):
+        table.add_column(name, no_wrap=True, min_width=min(MOST, max(map(len, texts))) if wide else None)
     if wide:
-        for name in ("attempt", "submitted", "took"):
-            table.add_column(name, justify="right", no_wrap=True)
+        for name, width in (("attempt", 7), ("submitted", 14), ("took", 8)):
+            table.add_column(name, justify="right", no_wrap=True, min_width=width)
         table.add_column("", no_wrap=True)
     for job in jobs:
         state = job["state"]

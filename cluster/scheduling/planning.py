@@ -60,7 +60,9 @@ def take(policy: str, state: State, node: str, now: float, u: float, *, explain:
     if state.backlog <= room:
         return decision
     why = f"{state.backlog} jobs wait and other nodes have room for {room} messages"
-    return Decision(node, score_of(policy, state, job, node), why, policy, decision.candidates)
+    # A message that came would wait here; the process that is free now does not.
+    candidates = tuple(replace(one, held=None) if one.node == node else one for one in decision.candidates)
+    return Decision(node, score_of(policy, state, job, node), why, policy, candidates)
 
 
 def plan(policy: str, state: State, now: float, u: float = 0.0) -> list[tuple[Job, Decision]]:

@@ -111,6 +111,13 @@ def test_a_free_process_goes_on_where_more_waits_than_others_have_room_for() -> 
             assert decision.score is not None
 
 
+def test_a_process_that_is_free_is_explained_as_such_where_a_message_would_wait() -> None:
+    state = State((Node("mine", 1.0, waiting=1, work=2.0),), backlog=5, head=(Job("a", 2.0),))
+    decision = take("least-cpu", state, "mine", NOW, 0.5)
+    assert decision.node == "mine"
+    assert [(one.node, one.held) for one in decision.candidates] == [("mine", None)]
+
+
 def test_a_free_process_leaves_the_last_job_to_a_node_that_is_better() -> None:
     assert take("least-cpu", freed(cpu=0.5), "mine", NOW, 0.5).node == "another"
 
