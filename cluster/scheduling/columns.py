@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from cluster.scheduling.formulas import foreign_load
 from cluster.scheduling.state import Node
 
 Array = npt.NDArray[np.float64]
@@ -33,7 +34,7 @@ LIVE: Final = len(FIGURES)  # the row after them: 1 for a live node
 class Columns:
     """One row per figure of `Node`, under the same name; `live` is True where a node's state is."""
 
-    __slots__ = (*FIGURES, "data", "in_flight", "live", "number")
+    __slots__ = (*FIGURES, "_foreign", "data", "in_flight", "live", "number")
 
     cores: Array
     cpu: Array
@@ -56,6 +57,15 @@ class Columns:
             setattr(self, name, data[row])
         self.in_flight: Array = data[FIGURES.index("running")] + data[FIGURES.index("waiting")]
         self.live: npt.NDArray[np.bool_] = data[LIVE] > 0
+        self._foreign: Array | None = None
+
+    @property
+    def foreign(self) -> Array:
+        """`Node.foreign` of each; worked out once, for several formulas want it."""
+        if self._foreign is None:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                self._foreign = foreign_load(self, np)
+        return self._foreign
 
     @classmethod
     def of(cls, nodes: Sequence[Node]) -> Columns:

@@ -15,7 +15,6 @@ from cluster.scheduling.formulas import (
     MEMORY_MARGIN,
     SCALAR,
     expected_wait,
-    foreign_load,
 )
 from cluster.scheduling.policies import Policy, rule_of
 from cluster.scheduling.state import Job, Node, State, has_room, slots_of
@@ -43,7 +42,7 @@ def reluctance(node: Node, job: Job, state: State, now: float) -> str | None:
     if node.memory_free < job.peak_bytes * MEMORY_MARGIN:
         return "too little free memory"
     # Below BUSY in all, other programs alone cannot be above it: most nodes need no closer look.
-    if node.cpu > BUSY and _can_spare(state, job, now) and foreign_load(node) > BUSY * node.cores:
+    if node.cpu > BUSY and _can_spare(state, job, now) and node.foreign > BUSY * node.cores:
         return "busy with other programs"
     if node.failures >= FAULTS and now - node.failed_at < FAULT_SECONDS:
         return f"its last {node.failures} jobs failed"
@@ -137,7 +136,7 @@ def _rank_many(rule: Policy, state: State, job: Job, now: float, u: float, need_
         able = columns.live & (columns.cores > 0)
         wary = columns.memory_free < job.peak_bytes * MEMORY_MARGIN
         if _can_spare(state, job, now):
-            wary |= foreign_load(columns, np) > BUSY * columns.cores
+            wary |= columns.foreign > BUSY * columns.cores
         wary |= (columns.failures >= FAULTS) & (now - columns.failed_at < FAULT_SECONDS)
         if job.avoid in state.position:
             wary[state.position[job.avoid]] = True

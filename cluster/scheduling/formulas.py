@@ -63,7 +63,7 @@ def foreign_load(n: Any, ops: Any = SCALAR) -> Any:
 
 def predicted_load(n: Any, ops: Any = SCALAR) -> Any:
     """Load per core if one more message came: foreign load, messages in flight, and the new one."""
-    return (foreign_load(n, ops) + n.in_flight + 1.0) / n.cores
+    return (n.foreign + n.in_flight + 1.0) / n.cores
 
 
 def least_cpu_score(n: Any, ops: Any = SCALAR) -> Any:
@@ -72,7 +72,7 @@ def least_cpu_score(n: Any, ops: Any = SCALAR) -> Any:
     A message beyond the C-th waits for one of C processes, which counts heavily: another node that can begin at once
     is better even if it is slow. (Any factor from 4 to 100 gave nearly the same in simulations.)
     """
-    foreign = foreign_load(n, ops)
+    foreign = n.foreign
     at_work = ops.minimum(n.in_flight + 1.0, n.cores)
     ahead = ops.maximum(0.0, n.in_flight + 1.0 - n.cores)
     stretch = ops.maximum(1.0, (at_work + foreign) / n.cores) / n.speed
@@ -87,7 +87,7 @@ def wait_and_run(n: Any, seconds: float, ops: Any = SCALAR) -> tuple[Any, Any]:
     """
     ahead = ops.maximum(0.0, n.in_flight + 1.0 - n.cores)
     at_work = ops.minimum(n.in_flight + 1.0, n.cores)
-    rate = n.speed * ops.minimum(1.0, n.cores / (at_work + foreign_load(n, ops)))
+    rate = n.speed * ops.minimum(1.0, n.cores / (at_work + n.foreign))
     mean = n.work / ops.maximum(1.0, n.in_flight)
     return ahead / n.cores * mean / rate, seconds / rate
 

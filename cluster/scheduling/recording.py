@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.scheduling.formulas import foreign_load
 from cluster.scheduling.state import Node
 
 MOST_SECONDS = 1e6
@@ -77,7 +76,7 @@ def nodes_entry(nodes: Iterable[Node]) -> str:
             node.id: {
                 "cores": node.cores,
                 "speed": round(node.speed, 4),
-                "foreign": round(foreign_load(node), 3),
+                "foreign": round(node.foreign, 3),
                 "state": node.state,
             }
             for node in nodes

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from cluster.scheduling.formulas import foreign_load
+
 if TYPE_CHECKING:
     from cluster.scheduling.columns import Columns
 
@@ -42,6 +44,11 @@ class Node:
     @property
     def in_flight(self) -> int:
         return self.running + self.waiting
+
+    @property
+    def foreign(self) -> float:
+        """Cores' worth of CPU that other people's programs want here."""
+        return float(foreign_load(self))
 
 
 @dataclass(frozen=True, slots=True)
