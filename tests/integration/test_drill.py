@@ -15,11 +15,11 @@ from tests.integration.drills import drilled
 
 
 def test_the_rounds_one_after_the_other(tmp_path: Path) -> None:
-    kill, freeze, rolling = drilled(tmp_path, "--rounds", "kill,freeze,rolling", "--jobs", 20)
-    assert [kill["name"], freeze["name"], rolling["name"]] == ["kill", "freeze", "rolling"]
-    for one in (kill, freeze):
-        assert one["rescues"], "the busiest node had work in hand"
-        assert one["recovered"] == min(rescue["total"] for rescue in one["rescues"])
+    """Here those that a running cluster is not put through below."""
+    freeze, rolling = drilled(tmp_path, "--rounds", "freeze,rolling", "--jobs", 20)
+    assert [freeze["name"], rolling["name"]] == ["freeze", "rolling"]
+    assert freeze["rescues"], "the busiest node had work in hand"
+    assert freeze["recovered"] == min(rescue["total"] for rescue in freeze["rescues"])
 
 
 def test_everything_at_random_and_overlapping(tmp_path: Path) -> None:
