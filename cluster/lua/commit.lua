@@ -8,7 +8,6 @@ local most, budget, memory = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV
 local longest, placement = ARGV[6] == '1', ARGV[7]
 local worker = 'worker:' .. node
 local verdicts, orders = {}, {}
-touch(node)
 for i = 8, #ARGV, 10 do
   local id, attempt, state = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local key = 'job:' .. id
@@ -140,4 +139,5 @@ if held then
     redis.call('DEL', 'lease:' .. lease)
   end
 end
+touch(node)
 return {verdicts, orders}

@@ -10,7 +10,8 @@ local function emit(...)
   redis.call('XADD', 'events', 'MAXLEN', '~', 10000, '*', 'at', stamp, ...)
 end
 
--- What policies see of the node has changed: whoever has read the nodes before reads this one anew.
+-- What policies see of the node has changed: whoever has read the nodes before reads this one anew. It needs memory, so it
+-- comes after a script's first write: else Redis would refuse scripts that only free some when it has none.
 local touched = {}
 local function touch(node)
   if touched[node] then return end

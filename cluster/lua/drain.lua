@@ -3,7 +3,6 @@
 local node, only, detail = ARGV[1], ARGV[2], ARGV[3]
 local waiting = 'worker:' .. node .. ':waiting'
 local returned = 0
-touch(node)
 for _, lease in ipairs(only == '' and redis.call('ZRANGE', waiting, 0, -1) or {only}) do
   if redis.call('ZREM', waiting, lease) == 1 then
     for _, id in ipairs(redis.call('SMEMBERS', 'lease:' .. lease)) do
@@ -13,4 +12,5 @@ for _, lease in ipairs(only == '' and redis.call('ZRANGE', waiting, 0, -1) or {o
     redis.call('DEL', 'lease:' .. lease)
   end
 end
+touch(node)
 return returned

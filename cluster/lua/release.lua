@@ -25,7 +25,6 @@ local function count_lost(id)
 end
 
 local moved = 0
-touch(node)
 for i = 1, #jobs, 2 do
   local id, lease = jobs[i], jobs[i + 1]
   if (only == '' or only == lease) and moved < most then
@@ -52,4 +51,5 @@ if moved < most then
     redis.call('DEL', 'lease:' .. only)
   end
 end
+touch(node)
 return moved
