@@ -88,14 +88,13 @@ def _start(settings: Settings) -> subprocess.Popen[bytes] | None:
 def evaluate(client: redis.Redis) -> Choice | None:
     """One evaluation; None where there is nothing to do now. Raises ClusterUnavailable."""
     from cluster import keys, trace
-    from cluster.connection import Scripts, reported
+    from cluster.connection import Scripts, reported, server_time
     from cluster.scheduling.adaptive import SENSIBLE, History, choose
     from cluster.scheduling.replay import compare
 
     with reported():
         policy, adapted, before = client.mget(keys.POLICY, keys.ADAPTED, keys.ADAPTATION)
-        seconds, micros = client.time()
-    now = float(seconds) + float(micros) / 1e6
+    now = server_time(client)
     history = History.from_json(before or "")
     if policy != ADAPTIVE or 0.0 <= now - history.at < 0.75 * EVERY:
         return None  # another leader has just asked for the same

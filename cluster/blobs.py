@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import redis
 
 from cluster import keys
-from cluster.connection import Scripts, reported
+from cluster.connection import Scripts, reported, server_time
 
 
 class Blobs:
@@ -30,9 +30,8 @@ class Blobs:
 
     def unused(self, seconds: float, most: int) -> list[str]:
         """Images whose last job was deleted that long ago, waiting to be removed; the longest first."""
+        until = server_time(self._redis) - seconds
         with reported():
-            whole, micros = self._redis.time()
-            until = float(whole) + float(micros) / 1e6 - seconds
             return list(self._redis.zrangebyscore(keys.UNUSED, "-inf", until, start=0, num=most))
 
     def forget(self, sha256: str) -> bool:
@@ -41,5 +40,6 @@ class Blobs:
 
     def postpone(self, sha256: str) -> None:
         """Somebody has stored it again just now: it waits anew, unless a job uses it by now."""
+        now = server_time(self._redis)
         with reported():
-            self._redis.zadd(keys.UNUSED, {sha256: float(self._redis.time()[0])}, xx=True)
+            self._redis.zadd(keys.UNUSED, {sha256: now}, xx=True)

@@ -160,6 +160,13 @@ def reported() -> Iterator[None]:
     REDIS.answered()
 
 
+def server_time(client: redis.Redis) -> float:
+    """Epoch seconds by the server's clock, which counts for everybody. Raises ClusterUnavailable."""
+    with reported():
+        seconds, micros = client.time()
+    return float(seconds) + float(micros) / 1e6
+
+
 @lru_cache
 def _source(name: str) -> str:
     folder = resources.files("cluster") / "lua"
@@ -185,4 +192,4 @@ class Scripts:
             return script(args=args)
 
 
-__all__ = ["ClusterUnavailable", "RedisError", "Scripts", "connect", "reported", "unavailable"]
+__all__ = ["ClusterUnavailable", "RedisError", "Scripts", "connect", "reported", "server_time", "unavailable"]

@@ -15,7 +15,7 @@ from typing import Any
 import redis
 
 from cluster import keys
-from cluster.connection import Scripts, reported
+from cluster.connection import Scripts, reported, server_time
 from cluster.errors import Conflict, NameTaken, UnknownNode
 from cluster.ledger import UNITS, waiting_job
 from cluster.scheduling import Node, State, Weights
@@ -357,9 +357,7 @@ class Nodes:
 
     def clock(self) -> float:
         """The server's time, epoch seconds."""
-        with reported():
-            seconds, micros = self._redis.time()
-        return float(seconds) + float(micros) / 1e6
+        return server_time(self._redis)
 
     def stop(self, node: str) -> None:
         """The node says goodbye: it gets nothing more and shows as offline at once.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import redis
 
 from cluster import keys
-from cluster.connection import Scripts, reported
+from cluster.connection import Scripts, reported, server_time
 from cluster.scheduling.recording import Recording, nodes_entry, recording_of
 
 if TYPE_CHECKING:
@@ -37,9 +37,8 @@ def record_nodes(cluster: Cluster, snapshot: Snapshot) -> bool:
 
 def read(client: redis.Redis, seconds: float, *, most: int = 20_000) -> Recording:
     """What happened in the last `seconds`, of which at most the newest `most` jobs. Raises ClusterUnavailable."""
+    since = server_time(client) - seconds
     with reported():
-        whole, micros = client.time()
-        since = float(whole) + float(micros) / 1e6 - seconds
         cut = client.xlen(keys.TRACE) >= FULL
         entries: list[tuple[float, dict[str, str]]] = []
         jobs = 0
