@@ -24,6 +24,7 @@ AT_ONCE = 250  # images in one request, and unfinished jobs at which the next on
 MARKS = 10
 KEEP_JOBS = 500
 KEEP_SECONDS = 30
+STREAMS = ("events", "trace")  # filled up to a number of entries, which takes up to 20,000 jobs
 PARTS = {"valkey-server": "Redis", "gunicorn": "web app", "images@": "node", "monitor@": "monitor"}
 
 
@@ -58,14 +59,16 @@ class Watch:
         self._root = psutil.Process(running.pid)
         self.server = redis.Redis.from_url(running.redis_url, decode_responses=True)
         print(
-            "| jobs done | web app MB | node MB | monitor MB | Redis MB | data in Redis MB | jobs kept | lasting keys |"
+            "| jobs done | web app MB | node MB | monitor MB | Redis MB | jobs in Redis MB | streams MB | jobs kept "
+            "| lasting keys |"
         )
-        print("|---|---|---|---|---|---|---|---|", flush=True)
+        print("|---|---|---|---|---|---|---|---|---|", flush=True)
 
     def line(self, what: str) -> None:
         memory = megabytes(self._root)
         columns = [f"{memory[part]:.0f}" for part in ("web app", "node", "monitor", "Redis")]
-        columns.append(f"{self.server.info('memory')['used_memory'] / 1e6:.1f}")
+        streams = sum(self.server.memory_usage(key, samples=0) or 0 for key in STREAMS)
+        columns += [f"{(self.server.info('memory')['used_memory'] - streams) / 1e6:.1f}", f"{streams / 1e6:.1f}"]
         columns += [str(self.server.zcard("jobs:all")), str(self._keys_for_good())]
         print(f"| {what} | {' | '.join(columns)} |", flush=True)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SECONDS = 0.9  # of every second, at most, for either step
-SETTLED = 2.0
+SETTLED = 1.0
 """Seconds for which a finished job is kept however many there are: whoever waits for it has fetched it by then."""
 AT_ONCE = 200  # images looked up together
 SWEEP_SECONDS = 10.0  # between two parts of the folder, of which there are 257
