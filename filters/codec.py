@@ -2,8 +2,9 @@
 
 import io
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 from PIL import ExifTags, Image
@@ -19,6 +20,8 @@ from filters import colour
 from filters.errors import BrokenImage, ImageTooLarge, InvalidOutput, shown
 from filters.header import ImageHeader, check_pixels
 from filters.limits import Limits
+from filters.output import Output
+from filters.picture import Frame, Picture
 
 FORMATS = ("jpeg", "png", "webp", "gif", "tiff", "bmp")
 
@@ -50,63 +53,77 @@ _ORIENTATIONS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_TURNED = (5, 6, 7, 8)
+"""Orientations that swap width and height."""
+
 _TIFF_PREDICTOR = 317
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """Upright sRGB pixels (`L` or `RGB`), and apart from them the alpha (`L`, same size) if there is one."""
+class Source:
+    """An image file that has been opened: its header is known, no pixel has been decoded yet.
 
-    pixels: Image.Image
-    alpha: Image.Image | None = None
-
-    def joined(self) -> Image.Image:
-        """One image of mode `L`, `LA`, `RGB` or `RGBA`."""
-        if self.alpha is None:
-            return self.pixels
-        return Image.merge(self.pixels.mode + "A", (*self.pixels.split(), self.alpha))
-
-    def on_white(self) -> Image.Image:
-        """Composited on white, for formats that have no alpha."""
-        if self.alpha is None:
-            return self.pixels
-        white = Image.new(self.pixels.mode, self.pixels.size, "white")
-        return Image.composite(self.pixels, white, self.alpha)
-
-
-def decode(data: bytes, header: ImageHeader, limits: Limits, *, luma_only: bool = False) -> Picture:
-    """The first frame of the file, as a person would see it; metadata is left behind.
-
-    With `luma_only` a JPEG may give its luma (`L`) instead of its colours: a quarter faster, and the same but
-    for colours beyond RGB, where the stored luma is nearer to the original than that of the clipped colours.
-    BrokenImage: cut short, damaged, or of a kind that cannot be decoded. ImageTooLarge: more than the header
-    admitted, or more than the memory holds.
+    Raises as `decode` does.
     """
-    try:
-        image = _PLUGINS[header.format](io.BytesIO(data))
-        check_pixels(image.width * image.height, *image.size, 1, limits)
-        profile = image.info.get("icc_profile")
-        if luma_only and header.format == "jpeg" and not colour.changes_colours(profile, image.mode):
-            image.draft("L", None)
-        image.load()
-        picture = _upright(_split(image, profile), image)
-    except ImageTooLarge:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        # In the decoders of WebP, GIF and TIFF Pillow's own bound still holds.
-        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
-        name = header.format.upper()
-        raise ImageTooLarge(f"the image is too large: of {name} we decode at most {most:.0f} megapixels") from error
-    except MemoryError as error:
-        size = f"{header.width} x {header.height}"
-        raise ImageTooLarge(f"the image is {size} pixels, more than fit in the memory of this PC") from error
-    except Exception as error:
-        reason = str(error) or type(error).__name__
-        name = header.format.upper()
-        raise BrokenImage(f"the {name} is damaged, cut short or of a rare kind: {reason}") from error
-    # Savers write what they find in `info` (comments, profiles, transparency), and filters copy it along.
-    picture.pixels.info.clear()
-    return picture
+
+    def __init__(self, data: bytes, header: ImageHeader, limits: Limits) -> None:
+        self.header = header
+        self._limits = limits
+        with self._named():
+            self._image = _PLUGINS[header.format](io.BytesIO(data))
+            check_pixels(self._image.width * self._image.height, *self._image.size, 1, limits)
+            self._orientation = _orientation(self._image)
+            width, height = self._image.size
+            self.size = (height, width) if self._orientation in _TURNED else (width, height)
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether it can be decoded at a part of its size."""
+        return self.header.format == "jpeg"
+
+    def decode(self, *, luma: bool = False, shrink: int = 1) -> Iterator[Frame]:
+        """The first frame, as a person would see it; metadata is left behind.
+
+        With `luma` it has one channel. Of a JPEG that is the luma as stored: a quarter faster, and the same but for
+        colours beyond RGB, where the stored luma is nearer to the original than that of the clipped colours.
+        `shrink` 2, 4 or 8 decodes at that part of the size, where the file `shrinks`.
+        BrokenImage: cut short, damaged, or of a kind that cannot be decoded. ImageTooLarge: more than the header
+        admitted, or more than the memory holds.
+        """
+        with self._named():
+            image = self._image
+            profile = image.info.get("icc_profile")
+            if self.header.format == "jpeg":
+                size = (math.ceil(image.width / shrink), math.ceil(image.height / shrink))
+                as_stored = luma and image.mode != "CMYK" and not colour.changes_colours(profile, image.mode)
+                if as_stored or shrink > 1:
+                    image.draft("L" if as_stored else None, size)
+            image.load()
+            picture = _split(image, profile)
+            if luma and picture.pixels.mode != "L":
+                picture = picture.with_pixels(picture.pixels.convert("L"))
+            picture = _upright(picture, self._orientation)
+        # Savers write what they find in `info` (comments, profiles, transparency), and filters copy it along.
+        picture.pixels.info.clear()
+        yield Frame(picture if picture.pixels.size == self.size else replace(picture, full=self.size))
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """What Pillow raises, as one of our errors."""
+        name = self.header.format.upper()
+        try:
+            yield
+        except ImageTooLarge:
+            raise
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            # In the decoders of WebP, GIF and TIFF Pillow's own bound still holds.
+            most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
+            raise ImageTooLarge(f"the image is too large: of {name} we decode at most {most:.0f} megapixels") from error
+        except MemoryError as error:
+            size = f"{self.header.width} x {self.header.height}"
+            raise ImageTooLarge(f"the image is {size} pixels, more than fit in the memory of this PC") from error
+        except Exception as error:
+            reason = str(error) or type(error).__name__
+            raise BrokenImage(f"the {name} is damaged, cut short or of a rare kind: {reason}") from error
 
 
 def _split(image: Image.Image, profile: bytes | None) -> Picture:
@@ -164,36 +181,41 @@ def _stretched(image: Image.Image) -> Image.Image:
     return image.point(lambda value: value * scale - low * scale).convert("L")
 
 
-def _upright(picture: Picture, image: ImageFile) -> Picture:
-    """EXIF orientation applied; to TIFF Pillow has done it while loading."""
+def _orientation(image: ImageFile) -> int:
+    """The EXIF orientation that is still to be applied; to TIFF Pillow applies it while loading."""
     if image.format == "TIFF":
-        return picture
+        return 1
     try:
-        method = _ORIENTATIONS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - damaged EXIF data, which must not cost the photo
-        method = None
+        return 1
+
+
+def _upright(picture: Picture, orientation: int) -> Picture:
+    method = _ORIENTATIONS.get(orientation)
     if method is None:
         return picture
     alpha = picture.alpha.transpose(method) if picture.alpha else None
     return Picture(picture.pixels.transpose(method), alpha)
 
 
-def output_format(wanted: str | None, quality: int | None, header: ImageHeader) -> str:
-    """The format to write: the input's if `wanted` is None.
+def output_format(output: Output, input_format: str, size: tuple[int, int]) -> str:
+    """The format to write an image of that size in: the input's if `output` names none.
 
     InvalidOutput: there is no such format or quality, or the format cannot hold an image of that size.
     """
-    chosen = header.format if wanted is None else str(wanted).strip().lower()
+    chosen = input_format if output.format is None else str(output.format).strip().lower()
     chosen = {"jpg": "jpeg", "tif": "tiff"}.get(chosen, chosen)
     if chosen not in FORMATS:
-        raise InvalidOutput(f"there is no output format '{shown(wanted)}'; choose one of {', '.join(FORMATS)}")
+        raise InvalidOutput(f"there is no output format '{shown(output.format)}'; choose one of {', '.join(FORMATS)}")
+    quality = output.quality
     if quality is not None and (type(quality) is not int or not 1 <= quality <= 100):
         raise InvalidOutput(f"quality must be a whole number between 1 and 100, got {shown(quality)}")
     limit = MAX_SIDE.get(chosen)
-    if limit and max(header.width, header.height) > limit:
+    if limit and max(size) > limit:
         raise InvalidOutput(
             f"{chosen.upper()} holds at most {limit} pixels a side and the image is "
-            f"{header.width} x {header.height}; choose png, tiff or bmp"
+            f"{size[0]} x {size[1]}; choose png, tiff or bmp"
         )
     return chosen
 

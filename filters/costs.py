@@ -9,7 +9,8 @@ file is written from, one channel instead of three.
 import bisect
 from functools import lru_cache
 
-from filters import registry
+from filters import planner, registry
+from filters.output import Output
 from filters.pipeline import Pipeline
 
 FIXED_SECONDS = 0.0015
@@ -52,7 +53,8 @@ def cost_features(pipeline: Pipeline, input_format: str, output_format: str | No
         steps.append(name + _GRAY if gray else name)
         colours = found.colours(step.params)
         gray = colours == "gray" or (gray and colours == "same")
-    codecs = f"{input_format}>{output_format or input_format}"
+    written = planner.written_as(pipeline, Output(output_format)).format or input_format
+    codecs = f"{input_format}>{written}"
     return (codecs + _GRAY if gray else codecs, *steps)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from filters import registry
 from filters.errors import FilterError, InvalidParameter, InvalidPipeline, shown
@@ -20,11 +20,14 @@ class Step:
     """One filter with its checked parameters; `filter` is the canonical name."""
 
     filter: str
-    params: BaseModel
+    params: registry.Params
 
     def to_json(self) -> dict[str, Any]:
-        """`{"filter": "blur", "radius": 4.0}`, with every parameter."""
-        return {"filter": self.filter, **self.params.model_dump(mode="json")}
+        """`{"filter": "blur", "radius": 4.0}`, with every parameter, but `exact` only where it is asked for."""
+        params = self.params.model_dump(mode="json")
+        if not params["exact"]:
+            del params["exact"]
+        return {"filter": self.filter, **params}
 
     def __str__(self) -> str:
         given = self.params.model_dump(mode="json", exclude_defaults=True)
@@ -115,11 +118,12 @@ def _explain(info: registry.FilterInfo, settings: Mapping[str, object], error: V
     """The first thing that is wrong, in one sentence made of the parameter's schema."""
     first = error.errors(include_url=False)[0]
     name = str(first["loc"][0]) if first["loc"] else ""
-    known: Mapping[str, Mapping[str, Any]] = info.schema.get("properties", {})
+    known: Mapping[str, Mapping[str, Any]] = info.schema["properties"]
     if first["type"] == "extra_forbidden":
         close = difflib.get_close_matches(name[:40], known, n=1)
+        own = [name for name, schema in known.items() if not schema.get("advanced")]
         hint = f"; did you mean '{close[0]}'?" if close else "."
-        return f"{info.name} has no parameter '{shown(name)}'{hint} Parameters: {', '.join(known) or 'none'}"
+        return f"{info.name} has no parameter '{shown(name)}'{hint} Parameters: {', '.join(own) or 'none'}"
     if name not in known:
         return f"{info.name}: {first['msg']}"
     got = shown(settings.get(name))
@@ -130,4 +134,8 @@ def _explain(info: registry.FilterInfo, settings: Mapping[str, object], error: V
         whole = "a whole number " if schema["type"] == "integer" else ""
         bounds = f"between {shown(schema['minimum'])} and {shown(schema['maximum'])}"
         return f"{info.name}: {name} must be {whole}{bounds}, got {got}"
+    if schema.get("type") == "boolean":
+        return f"{info.name}: {name} must be true or false, got {got}"
+    if schema.get("format") == "color":
+        return f"{info.name}: {name} must be a colour such as #ff8800 or white, got {got}"
     return f"{info.name}: {name} is wrong ({first['msg']}), got {got}"

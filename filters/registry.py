@@ -1,7 +1,9 @@
-"""The catalog of filters: the decorator `@registry.filter` and the lookup by name.
+"""The catalog of filters: five decorators and the lookup by name.
 
-A filter is one module in `filters/effects/`: a parameter model (a subclass of `Params`) and one decorated
-function. The folder is scanned once, at import, so adding that file is all that a new filter needs.
+A filter is one module in `filters/effects/`: a parameter model (a subclass of `Params`) and one decorated function.
+`@filter` is for what changes pixels, `@point` for a table of values, `@matrix` for a colour matrix, `@geometry` for
+what changes size, place or alpha, `@output` for how the result is written. The folder is scanned once, at import, so
+adding that file is all that a new filter needs.
 """
 
 import difflib
@@ -9,12 +11,15 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_type_hints
+from functools import partial
+from typing import Any, Literal, Required, TypedDict, TypeVar, Unpack, cast, get_type_hints
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from filters.errors import UnknownFilter, shown
+from filters.operations import Effect, Geometry, Matrix, Operation, Size, Table, Writing
+from filters.output import Output
 
 
 class Params(BaseModel):
@@ -27,10 +32,18 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    exact: bool = Field(
+        False,
+        description="Without the approximations and shortcuts that are otherwise taken where they cannot be seen.",
+        json_schema_extra={"label": {"en": "Exact", "es": "Exacto"}, "advanced": True},
+    )
+
 
 P = TypeVar("P", bound=Params)
-Effect = Callable[[Image.Image, P], Image.Image]
-"""Gets an `L` or `RGB` image and returns one of the same size, `L` or `RGB`; alpha never reaches it."""
+F = TypeVar("F", bound=Callable[..., Any])
+
+Colours = Literal["gray", "colour", "same"]
+"""What a filter leaves: one channel, three, or as many as it found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,59 +62,139 @@ class FilterInfo:
     cost_ms_per_mp: float
 
 
-Colours = Literal["gray", "colour", "same"]
-"""What a filter leaves: one channel, three, or as many as it found."""
-
-
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A registered filter: what to show, what to validate with, what to call, what to expect of it."""
+    """A registered filter: what to show, what to validate with, what it does, what to expect of it.
+
+    `operation(params)` is what a step does, `None` where it leaves every image as it is.
+    """
 
     info: FilterInfo
     model: type[Params]
-    effect: Effect[Any]
-    reads_luma_only: Callable[[Any], bool]
+    make: Callable[[Any], Operation]
     colours: Callable[[Any], Colours]
     cost: Callable[[Any], float]
     cost_varies: bool
+
+    def operation(self, params: Params) -> Operation | None:
+        made = self.make(params)
+        return None if self.cost(params) == 0 and not isinstance(made, Writing) else made
 
 
 _filters: dict[str, Filter] = {}
 _names: dict[str, str] = {}
 
 
+class About(TypedDict, total=False):
+    """What each of the decorators below takes besides its own.
+
+    `cost_ms_per_mp` is the measured CPU time on an RGB image, the prior from which a cluster starts to learn: a
+    number, or a function of the parameters where they matter (exactly 0 where they leave the image as it is: such a
+    step is left out). `colours(params)` says what the result has; what comes after is cheaper on gray. A name that is
+    taken already is a ValueError.
+    """
+
+    aliases: tuple[str, ...]
+    label: Required[Mapping[str, str]]
+    description: Required[Mapping[str, str]]
+    cost_ms_per_mp: Required[float | Callable[[Any], float]]
+    colours: Callable[[Any], Colours]
+
+
 def filter(
     name: str,
     *,
-    aliases: tuple[str, ...] = (),
-    label: Mapping[str, str],
-    description: Mapping[str, str],
-    cost_ms_per_mp: float | Callable[[Any], float],
     reads_luma_only: Callable[[Any], bool] = lambda params: False,
-    colours: Callable[[Any], Colours] = lambda params: "same",
-) -> Callable[[Effect[P]], Effect[P]]:
+    per_pixel: bool = False,
+    linear: bool = False,
+    steep: bool = False,
+    shrink: Callable[[Any], int] = lambda params: 1,
+    from_shrunk: Callable[[Image.Image, Any, Size], Image.Image] | None = None,
+    **about: Unpack[About],
+) -> Callable[[F], F]:
     """Register the decorated function as the filter `name`; its second parameter's annotation is the model.
 
-    `cost_ms_per_mp` is the measured CPU time on an RGB image, the prior from which a cluster starts to learn: a
-    number, or a function of the parameters where they matter (0 where they leave the image as it is).
-    `reads_luma_only(params)` says that the result depends on the luma of the image alone, so that a JPEG's colour
-    need not be decoded. `colours(params)` says what the result has; what comes after is cheaper on gray. A name
-    that is taken already is a ValueError.
+    It gets an `L` or `RGB` image and returns one of the same size, `L` or `RGB`. What the planner may make of it:
+    `reads_luma_only(params)`: the result depends on the luma alone, so that a JPEG's colour need not be decoded.
+    `per_pixel`: on each pixel's own value alone, not on its place or its neighbours. `linear`: each channel is a
+    weighted mean of that channel's pixels, with no weight below 0, so that it does not matter whether luma is taken
+    before or after. `steep`: a difference of one level in may be a large one out. `from_shrunk(image, params, size)`
+    does the same from an image decoded at one `shrink(params)`-th (2, 4 or 8) of `size`, and returns it in full size.
     """
 
-    def register(effect: Effect[P]) -> Effect[P]:
+    def make(function: Callable[..., Any], params: Any) -> Operation:
+        return Effect(
+            function,
+            params,
+            reads_luma_only=reads_luma_only(params),
+            per_pixel=per_pixel,
+            linear=linear,
+            steep=steep,
+            shrink=shrink(params),
+            from_shrunk=from_shrunk,
+        )
+
+    return _decorator(name, about, make)
+
+
+def point(name: str, **about: Unpack[About]) -> Callable[[Callable[[P], Table]], Callable[[P], Table]]:
+    """Register a function that makes a table of the parameters (its first argument)."""
+    return _decorator(name, about, lambda function, params: cast(Operation, function(params)))
+
+
+def matrix(name: str, **about: Unpack[About]) -> Callable[[Callable[[P], Matrix]], Callable[[P], Matrix]]:
+    """Register a function that makes a colour matrix of the parameters (its first argument)."""
+    return _decorator(name, about, lambda function, params: cast(Operation, function(params)))
+
+
+def geometry(
+    name: str,
+    *,
+    size: Callable[[Any, Size], Size] = lambda params, size: size,
+    rearranges: bool = False,
+    scales_to: Callable[[Any, Size], Size] | None = None,
+    **about: Unpack[About],
+) -> Callable[[F], F]:
+    """Register a function that gets a Picture, pixels and alpha, and returns one, of another size or not.
+
+    `size(params, (width, height))` is the size of the result (the most that it can be, where the content decides),
+    or an InvalidParameter that says what is wrong with these parameters for an image of that size. `rearranges`: each
+    pixel of the result is one of the image's, unchanged. `scales_to(params, size)` is the size to which the function
+    resizes the whole image before anything else: the planner may then hand over a JPEG decoded at a part of its size
+    (at least twice that size), whose true size is `Picture.size`, not that of its pixels.
+    """
+
+    def make(function: Callable[..., Any], params: Any) -> Operation:
+        return Geometry(function, params, size, rearranges, scales_to)
+
+    return _decorator(name, about, make)
+
+
+def output(
+    name: str, **about: Unpack[About]
+) -> Callable[[Callable[[Output, P], Output]], Callable[[Output, P], Output]]:
+    """Register a function that changes how the result is written, and no pixel."""
+    return _decorator(name, about, Writing)
+
+
+def _decorator(name: str, about: About, make: Callable[[Callable[..., Any], Any], Operation]) -> Callable[[F], F]:
+    aliases = about.get("aliases", ())
+    cost_ms_per_mp = about["cost_ms_per_mp"]
+
+    def register(function: F) -> F:
         taken = [word for word in (name, *aliases) if word in _names]
         if taken:
             raise ValueError(f"filter {name!r}: {taken[0]!r} is a name of {_names[taken[0]]!r} already")
-        hints = get_type_hints(effect)
+        hints = get_type_hints(function)
         hints.pop("return", None)
         model = list(hints.values())[-1]
-        varies = callable(cost_ms_per_mp)
         cost = cost_ms_per_mp if callable(cost_ms_per_mp) else _always(cost_ms_per_mp)
-        info = FilterInfo(name, aliases, label, description, model.model_json_schema(), cost(model()))
-        _filters[name] = Filter(info, model, effect, reads_luma_only, colours, cost, varies)
+        schema = model.model_json_schema()
+        info = FilterInfo(name, aliases, about["label"], about["description"], schema, cost(model()))
+        colours = about.get("colours", lambda params: "same")
+        _filters[name] = Filter(info, model, partial(make, function), colours, cost, callable(cost_ms_per_mp))
         _names.update(dict.fromkeys((name, *aliases), name))
-        return effect
+        return function
 
     return register
 

@@ -1,14 +1,16 @@
 """A photo through a pipeline: bytes in, bytes out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from filters import registry
-from filters.codec import Picture, decode, encode, output_format
+from filters.codec import Source, encode, output_format
 from filters.errors import FilterError
 from filters.header import inspect
 from filters.limits import DEFAULT_LIMITS, Limits
-from filters.pipeline import Pipeline, Step, parse_pipeline
+from filters.output import Output
+from filters.picture import Frame
+from filters.pipeline import Pipeline, parse_pipeline
+from filters.planner import Plan, plan
 from filters.thumbnail import thumbnail as make_thumbnail
 
 
@@ -32,39 +34,55 @@ def apply(
     thumbnail: int = 0,
     limits: Limits = DEFAULT_LIMITS,
     on_step: Callable[[int], None] | None = None,
+    optimise: bool = True,
 ) -> Result:
     """Run an image file through a pipeline.
 
     `pipeline` is parsed or anything that `parse_pipeline` reads. `format` None keeps the input's. `quality`
     is 1..100 for jpeg and webp, 90 by default. `thumbnail` is the longest side of a thumbnail to make as
-    well, 0 for none. `on_step` is called with the 1-based number of each step before it starts. Of an
-    animation or a multi-page file the first frame is used.
+    well, 0 for none. `on_step` is called with a 1-based number before each operation of the plan: that of the
+    first step that it does. Of an animation or a multi-page file the first frame is used. `optimise` False does
+    every step as it stands, to compare with.
 
     Raises FilterError alone, or what `on_step` raises; a step that fails is a FilterError with `step` set.
     """
     pipeline = parse_pipeline(pipeline, limits)
     header = inspect(data, limits)
-    chosen = output_format(format, quality, header)
-    picture = decode(data, header, limits, luma_only=_reads_luma_only(pipeline.steps[0]))
-    pixels = picture.pixels
-    for number, step in enumerate(pipeline, start=1):
-        if on_step:
-            on_step(number)
-        try:
-            pixels = registry.find(step.filter).effect(pixels, step.params)
-        except Exception as error:
-            raise FilterError(f"{step.filter} failed: {_reason(error)}", step=number) from error
-    picture = Picture(pixels, picture.alpha)
+    source = Source(data, header, limits)
+    planned = plan(
+        pipeline,
+        source.size,
+        shrinks=source.shrinks,
+        output=Output(format, quality),
+        limits=limits,
+        optimise=optimise,
+    )
+    chosen = output_format(planned.output, header.format, planned.size)
+    frames = _filtered(source.decode(luma=planned.luma, shrink=planned.shrink), planned, on_step)
+    picture = next(frames).picture
     try:
         small = make_thumbnail(picture, thumbnail) if thumbnail > 0 else None
-        return Result(encode(picture, chosen, quality), chosen, *pixels.size, small)
+        written = encode(picture, chosen, planned.output.quality)
+        return Result(written, chosen, *picture.size, small)
     except Exception as error:
         raise FilterError(f"the result could not be written as {chosen}: {_reason(error)}") from error
 
 
+def _filtered(frames: Iterator[Frame], planned: Plan, on_step: Callable[[int], None] | None) -> Iterator[Frame]:
+    for frame in frames:
+        picture = frame.picture
+        for stage in planned.stages:
+            if on_step:
+                on_step(stage.steps[0])
+            try:
+                picture = stage.operation(picture)
+            except FilterError as error:
+                error.step = stage.steps[0]
+                raise
+            except Exception as error:
+                raise FilterError(f"{stage.text} failed: {_reason(error)}", step=stage.steps[0]) from error
+        yield Frame(picture, frame.milliseconds)
+
+
 def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def _reads_luma_only(step: Step) -> bool:
-    return registry.find(step.filter).reads_luma_only(step.params)

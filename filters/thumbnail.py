@@ -2,7 +2,8 @@
 
 from PIL import Image
 
-from filters.codec import Picture, encode
+from filters.codec import encode
+from filters.picture import Picture
 
 
 def thumbnail(picture: Picture, longest: int) -> bytes:

@@ -26,7 +26,8 @@ def command(as_json: bool) -> None:
     for name in ("filter", "also", "what it does", "parameters"):
         table.add_column(name)
     for info in catalog:
-        parameters = [describe(name, schema) for name, schema in info.schema.get("properties", {}).items()]
+        properties = info.schema["properties"].items()
+        parameters = [describe(name, schema) for name, schema in properties if not schema.get("advanced")]
         table.add_row(info.name, ", ".join(info.aliases), info.description["en"], "\n".join(parameters))
     out = console()
     out.print(table)

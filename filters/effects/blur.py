@@ -37,6 +37,7 @@ class Blur(registry.Params):
         "es": "Suaviza la imagen con un desenfoque gaussiano.",
     },
     cost_ms_per_mp=lambda params: COST_BY_SHRINK[shrink(params.radius)] if params.radius > 0 else 0.0,
+    linear=True,
 )
 def blur(image: Image.Image, params: Blur) -> Image.Image:
     """Gaussian whose standard deviation is `radius` pixels, the border repeated.
@@ -45,8 +46,6 @@ def blur(image: Image.Image, params: Blur) -> Image.Image:
     photos. From radius 4 on it works on the image at a half to a quarter of its size: two to four times as
     fast, at much the same accuracy.
     """
-    if params.radius == 0:
-        return image
     width, height = image.size
     factor = shrink(params.radius)
     deviation = params.radius

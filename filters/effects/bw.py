@@ -26,6 +26,8 @@ class Bw(registry.Params):
     },
     cost_ms_per_mp=1.1,
     reads_luma_only=lambda params: True,
+    per_pixel=True,
+    steep=True,
     colours=lambda params: "gray",
 )
 def bw(image: Image.Image, params: Bw) -> Image.Image:

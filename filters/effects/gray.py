@@ -1,11 +1,9 @@
 """Grayscale, in full or in part."""
 
-from PIL import Image
 from pydantic import Field
 
 from filters import registry
-
-LUMA = (0.299, 0.587, 0.114)
+from filters.operations import LUMA, Matrix
 
 
 class Gray(registry.Params):
@@ -18,7 +16,7 @@ class Gray(registry.Params):
     )
 
 
-@registry.filter(
+@registry.matrix(
     "gray",
     aliases=("grises",),
     label={"en": "Grayscale", "es": "Escala de grises"},
@@ -27,18 +25,13 @@ class Gray(registry.Params):
         "es": "Quita el color, del todo o en parte.",
     },
     cost_ms_per_mp=lambda params: 0.7 if params.amount == 1 else 2.8 if params.amount > 0 else 0.0,
-    reads_luma_only=lambda params: bool(params.amount == 1),
     colours=lambda params: "gray" if params.amount == 1 else "same",
 )
-def gray(image: Image.Image, params: Gray) -> Image.Image:
+def gray(params: Gray) -> Matrix:
     """Blend of the image and its Rec. 601 luma; no channel can leave 0..255, so one matrix does it."""
-    if params.amount == 1:
-        return image.convert("L")
-    if params.amount == 0 or image.mode == "L":
-        return image
-    matrix: list[float] = []
+    values: list[float] = []
     for channel in range(3):
         row = [params.amount * weight for weight in LUMA]
         row[channel] += 1 - params.amount
-        matrix += [*row, 0]
-    return image.convert("RGB", tuple(matrix))
+        values += [*row, 0.0]
+    return Matrix(tuple(values))

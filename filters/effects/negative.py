@@ -1,15 +1,14 @@
 """Negative: every value turned around."""
 
-from PIL import Image, ImageChops
-
 from filters import registry
+from filters.operations import Table
 
 
 class Negative(registry.Params):
     pass
 
 
-@registry.filter(
+@registry.point(
     "negative",
     aliases=("negativo",),
     label={"en": "Negative", "es": "Negativo"},
@@ -19,6 +18,6 @@ class Negative(registry.Params):
     },
     cost_ms_per_mp=0.3,
 )
-def negative(image: Image.Image, params: Negative) -> Image.Image:
+def negative(params: Negative) -> Table:
     """255 - x in every channel."""
-    return ImageChops.invert(image)
+    return Table.of([255 - level for level in range(256)])

@@ -28,12 +28,11 @@ class Pixelate(registry.Params):
         "es": "Sustituye bloques de píxeles por su color medio.",
     },
     cost_ms_per_mp=lambda params: 0.0 if params.block == 1 else 1.2 if params.block <= MAX_REDUCE else 2.0,
+    linear=True,
 )
 def pixelate(image: Image.Image, params: Pixelate) -> Image.Image:
     """Each block its mean; those that the right and bottom border cut: the mean of what is left of them."""
     block = params.block
-    if block == 1:
-        return image
     means = image.reduce(block) if block <= MAX_REDUCE else _means(image, block)
     box = (0, 0, image.width / block, image.height / block)
     return means.resize(image.size, Image.Resampling.NEAREST, box=box)

@@ -38,6 +38,7 @@ class Sepia(registry.Params):
     },
     cost_ms_per_mp=lambda params: 2.0 if params.intensity == 1 else 3.5 if params.intensity > 0 else 0.0,
     colours=lambda params: "colour" if params.intensity > 0 else "same",
+    per_pixel=True,
 )
 def sepia(image: Image.Image, params: Sepia) -> Image.Image:
     """Blend of the image and the classic sepia matrix, which is clipped to 0..255 first.
@@ -46,8 +47,6 @@ def sepia(image: Image.Image, params: Sepia) -> Image.Image:
     one level, in half the time (1.8 instead of 3.5 ms/MP). The clipping is why a partial sepia is a real
     blend and not a milder matrix: on bright colours the two differ.
     """
-    if params.intensity == 0:
-        return image
     original = image.convert("RGB")
     weights = tuple(weight / WHITE for weight in MATRIX[0])
     toned = original.convert("L", (*weights, 0))

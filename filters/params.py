@@ -1,0 +1,29 @@
+"""Kinds of parameters that several filters have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from PIL import ImageColor
+from pydantic import AfterValidator, WithJsonSchema
+
+
+def _colour(text: str) -> str:
+    if text.strip().lower() == "transparent":
+        return "#00000000"
+    red, green, blue, *alpha = ImageColor.getrgb(text.strip())
+    return "#" + bytes((red, green, blue, *alpha)).hex()
+
+
+Colour = Annotated[
+    str,
+    AfterValidator(_colour),
+    WithJsonSchema({"type": "string", "format": "color", "maxLength": 40}),
+]
+"""`#rrggbb`, `#rrggbbaa`, a name of CSS such as `white`, or `transparent`; kept as `#rrggbb` or `#rrggbbaa`."""
+
+
+def rgba(colour: str) -> tuple[int, int, int, int]:
+    """Red, green, blue and alpha, 0..255, of a colour as `Colour` keeps it."""
+    red, green, blue, *alpha = bytes.fromhex(colour[1:])
+    return red, green, blue, alpha[0] if alpha else 255
