@@ -71,6 +71,8 @@ class Source:
         with self._named():
             self._image = _PLUGINS[header.format](io.BytesIO(data))
             check_pixels(self._image.width * self._image.height, *self._image.size, 1, limits)
+            if header.format == "png":
+                self._image.load()  # its EXIF data may come after the pixels, and Pillow hides what is wrong with these
             self._orientation = _orientation(self._image)
             width, height = self._image.size
             self.size = (height, width) if self._orientation in _TURNED else (width, height)

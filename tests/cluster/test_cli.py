@@ -81,8 +81,8 @@ def test_filters_are_listed_with_their_parameters_and_other_names() -> None:
     for info in filters.catalog():
         [line] = [line for line in lines if line.startswith(f"{info.name} ")]
         assert all(alias in line for alias in info.aliases)
-        for name in info.schema.get("properties", {}):
-            assert any(f"{name}=" in row for row in lines)
+        for name, schema in info.schema["properties"].items():
+            assert any(f"{name}=" in row for row in lines) != bool(schema.get("advanced"))
 
 
 def test_filters_can_be_had_as_json() -> None:

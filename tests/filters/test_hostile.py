@@ -244,3 +244,10 @@ def test_inspect_decodes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("PIL.Image.open", refuse)
     for data in VARIANTS.values():
         assert filters.inspect(data).width == 160
+
+
+def test_a_png_without_its_pixels_is_broken_though_its_header_is_whole() -> None:
+    data = encoded(photo(), "png")[:60] + b"\0" * 20
+    assert filters.inspect(data).format == "png"
+    with pytest.raises(filters.BrokenImage):
+        filters.apply(data, ["negative"])
