@@ -1,8 +1,8 @@
 """Pure image processing: bytes and a pipeline in, bytes out. Knows no Redis, no Celery and no Flask.
 
 `apply(data, ["sepia", {"filter": "blur", "radius": 4}])` does the whole job; `inspect` judges an upload by
-its header, `parse_pipeline` checks what a user asked for, `catalog` lists the filters. Everything raised is
-in `filters.errors`.
+its header, `parse_pipeline` checks what a user asked for, `catalog` lists the filters, `plan` says how a
+pipeline is done. Everything raised is in `filters.errors`.
 """
 
 from filters.codec import EXTENSIONS, FORMATS, MEDIA_TYPES
@@ -20,6 +20,7 @@ from filters.errors import (
 from filters.header import ImageHeader, inspect
 from filters.limits import Limits
 from filters.pipeline import Pipeline, Step, parse_pipeline, parse_step
+from filters.planner import Plan, plan
 from filters.registry import FilterInfo, catalog, discover
 from filters.run import Result, apply
 
@@ -40,6 +41,7 @@ __all__ = [
     "InvalidPipeline",
     "Limits",
     "Pipeline",
+    "Plan",
     "Result",
     "Step",
     "UnknownFilter",
@@ -51,5 +53,6 @@ __all__ = [
     "inspect",
     "parse_pipeline",
     "parse_step",
+    "plan",
     "prior_seconds_per_mp",
 ]

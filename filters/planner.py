@@ -22,6 +22,8 @@ from filters.pipeline import Pipeline
 SHRINKS = (8, 4, 2)
 """Parts of its size at which a JPEG can be decoded."""
 
+IDENTITY = bytes(range(256))
+
 SPARE = 2
 """A scaled decode is at least so many times the size to which it is resized, as Pillow's `thumbnail` has it."""
 
@@ -35,6 +37,11 @@ class Stage:
     operation: Operation
     exact: bool = False
     shrinks: bool = False  # to half the pixels or fewer
+
+    @property
+    def kind(self) -> str:
+        """table, matrix, effect or geometry."""
+        return type(self.operation).__name__.lower()
 
     @property
     def per_pixel(self) -> bool:
@@ -192,8 +199,16 @@ def _joined(stages: Sequence[Stage], notes: list[str], *, strict: bool) -> list[
         before = joined.pop()
         text = f"{before.text}, {stage.text}"
         joined.append(replace(before, steps=before.steps + stage.steps, text=text, operation=operation))
-        notes.append(f"{text}: one {'table' if isinstance(operation, Table) else 'matrix'}")
-    return joined
+    notes += [
+        f"{stage.text}: {'nothing to do' if _does_nothing(stage) else f'one {stage.kind}'}"
+        for stage in joined
+        if len(stage.steps) > 1
+    ]
+    return [stage for stage in joined if not _does_nothing(stage)]
+
+
+def _does_nothing(stage: Stage) -> bool:
+    return isinstance(stage.operation, Table) and set(stage.operation.channels) == {IDENTITY}
 
 
 def _join(first: Operation, second: Operation, *, strict: bool) -> Operation | None:

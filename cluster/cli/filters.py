@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -12,12 +13,27 @@ from cluster.cli.common import console, json_option, print_json
 
 
 @click.command("filters")
+@click.option("--explain", "pipeline", metavar="PIPELINE", help="Print how these steps would be done.")
+@click.option("--size", default="4000x3000", show_default=True, help="Of the image that is explained, in pixels.")
+@click.option(
+    "--input",
+    "input_format",
+    type=click.Choice(filters.FORMATS),
+    default="jpeg",
+    show_default=True,
+    help="Format of the image that is explained.",
+)
 @json_option
-def command(as_json: bool) -> None:
-    """List the filters, their parameters and other names.
+def command(pipeline: str | None, size: str, input_format: str, as_json: bool) -> None:
+    """List the filters, their parameters and other names; or explain a pipeline.
 
+    \b
     Example: cumulo filters
+    Example: cumulo filters --explain "resize:width=400 | gray | negative"
     """
+    if pipeline is not None:
+        _explain(pipeline, _size(size), input_format, as_json)
+        return
     catalog = filters.catalog()
     if as_json:
         print_json([{"name": info.name, "aliases": info.aliases, "schema": info.schema} for info in catalog])
@@ -32,6 +48,51 @@ def command(as_json: bool) -> None:
     out = console()
     out.print(table)
     out.print("\nUse them as `-f sepia` or `-f blur:radius=4`; several -f make a pipeline.", markup=False)
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text.strip())
+    if not found or "0" in found.groups():
+        raise click.BadParameter(f"write it like 4000x3000, not {text!r}", param_hint="--size")
+    return int(found[1]), int(found[2])
+
+
+def _explain(text: str, size: tuple[int, int], input_format: str, as_json: bool) -> None:
+    """How the planner would do it: what is decoded, each operation with the steps it does, what is written."""
+    steps: object = text if text.lstrip().startswith("[") else [step.strip() for step in text.split("|")]
+    try:
+        pipeline = filters.parse_pipeline(steps)
+        plan = filters.plan(pipeline, size, shrinks=input_format == "jpeg")
+    except filters.FilterError as error:
+        where = f"step {error.step}: " if error.step else ""
+        raise click.ClickException(where + error.detail) from error
+    if as_json:
+        print_json(
+            {
+                "decode": {"luma": plan.luma, "shrink": plan.shrink},
+                "operations": [{"steps": stage.steps, "does": stage.text} for stage in plan.stages],
+                "output": {"format": plan.output.format or input_format, "size": plan.size},
+                "notes": plan.notes,
+            }
+        )
+        return
+    scale = f" at 1/{plan.shrink} of its size" if plan.shrink > 1 else ""
+    rows = [("decode", "", f"{input_format}, {'luma only' if plan.luma else 'colours'}{scale}")]
+    for stage in plan.stages:
+        numbers = ", ".join(map(str, stage.steps))
+        rows.append((f"{stage.kind}", f"{'steps' if len(stage.steps) > 1 else 'step'} {numbers}", stage.text))
+    width, height = plan.size
+    rows.append(("write", "", f"{plan.output.format or input_format}, {width} x {height}"))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for row in rows:
+        table.add_row(*row)
+    out = console()
+    out.print(f"{len(pipeline)} steps on an image of {size[0]} x {size[1]} pixels:\n", highlight=False)
+    out.print(table)
+    if plan.notes:
+        out.print("\nWhy:", highlight=False)
+    for note in plan.notes:
+        out.print(f"- {note}", markup=False, highlight=False)
 
 
 def describe(name: str, schema: dict[str, Any]) -> str:

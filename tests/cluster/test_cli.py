@@ -91,6 +91,41 @@ def test_filters_can_be_had_as_json() -> None:
     assert all("properties" in entry["schema"] for entry in found)
 
 
+def test_a_pipeline_is_explained() -> None:
+    lines = cumulo("filters", "--explain", "sepia | negative | negative | negative | gray").output.splitlines()
+    assert [line.split()[:3] for line in lines if line[:5] in ("decod", "effec", "table", "matri", "write")] == [
+        ["decode", "jpeg,", "colours"],
+        ["effect", "step", "1"],
+        ["table", "steps", "2,"],
+        ["matrix", "step", "5"],
+        ["write", "jpeg,", "4000"],
+    ]
+    assert "- negative, negative, negative: one table" in lines
+
+
+def test_an_explanation_can_be_had_as_json_for_an_image_of_any_size() -> None:
+    found = json.loads(
+        cumulo("filters", "--json", "--size", "30x20", "--input", "png", "--explain", '["gray", "negative"]').output
+    )
+    assert found["operations"] == [{"steps": [1], "does": "gray"}, {"steps": [2], "does": "negative"}]
+    assert found["decode"] == {"luma": True, "shrink": 1}
+    assert found["output"] == {"format": "png", "size": [30, 20]}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--explain", "sepia | blur:radius=-1"), "step 2: blur: radius must be between 0 and 200, got -1"),
+        (("--explain", ""), "there is no filter ''"),
+        (("--explain", "sepia", "--size", "big"), "write it like 4000x3000, not 'big'"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused_in_words(options: tuple[str, ...], message: str) -> None:
+    result = cumulo("filters", *options)
+    assert result.exit_code
+    assert message in result.output
+
+
 def test_a_parameter_is_described_by_its_default_and_its_range() -> None:
     assert describe("radius", {"default": 2, "exclusiveMinimum": 0, "maximum": 200}) == "radius=2 (0 to 200)"
     assert describe("operator", {"default": "sobel", "enum": ["sobel", "scharr"]}) == "operator=sobel (sobel or scharr)"

@@ -19,7 +19,7 @@ PUBLIC = {
     *("BrokenImage", "FilterError", "ImageTooLarge", "InvalidOutput", "InvalidParameter", "InvalidPipeline"),
     *("UnknownFilter", "UnsupportedFormat"),
     *("FilterInfo", "ImageHeader", "Limits", "Pipeline", "Result", "Step"),
-    *("apply", "catalog", "inspect", "parse_pipeline", "parse_step"),
+    *("Plan", "apply", "catalog", "inspect", "parse_pipeline", "parse_step", "plan"),
     *("cost_features", "estimate_seconds", "prior_seconds_per_mp"),
 }
 
