@@ -303,8 +303,9 @@ class Cluster:
     def _new_job(self, upload: Upload, pipeline: filters.Pipeline, format: str | None) -> NewJob:
         """With its cost as learned so far. Of several frames the first is processed, so its pixels count."""
         model = self._costs.model()
-        features = filters.cost_features(pipeline, upload.header.format, format)
-        megapixels = upload.header.width * upload.header.height / 1e6
+        size = upload.header.width, upload.header.height
+        features = filters.cost_features(pipeline, upload.header.format, format, size)
+        megapixels = size[0] * size[1] / 1e6
         return NewJob(
             upload.name,
             upload.to_json(),

@@ -3,13 +3,17 @@
 A cluster learns costs by *feature*. Those of a job are its codecs, "jpeg>png", and one for each step: "sepia", or
 "blur/33ms" where the parameters matter. The number is the step's expected cost, rounded so that settings of much
 the same cost share what is learned about either. "/gray" at the end says that the step works on, or that the
-file is written from, one channel instead of three.
+file is written from, one channel instead of three; "@0.25" that a step works on about a quarter of the image's
+pixels, or that the file has a quarter.
 """
 
 import bisect
+import math
 from functools import lru_cache
 
 from filters import planner, registry
+from filters.errors import FilterError
+from filters.operations import Geometry, Operation, Size
 from filters.output import Output
 from filters.pipeline import Pipeline
 
@@ -36,26 +40,50 @@ _STEPS = (1.0, 1.5, 2.2, 3.3, 4.7, 6.8)
 _ROUND = tuple(step * 10.0**power for power in range(-2, 5) for step in _STEPS)
 
 _GRAY = "/gray"
+_LEAST_POWER = -4
+"""Of 4, of the pixels that are left: 1/256. Enlarging is told apart up to 256 times."""
 
 
-def cost_features(pipeline: Pipeline, input_format: str, output_format: str | None = None) -> tuple[str, ...]:
+def cost_features(
+    pipeline: Pipeline, input_format: str, output_format: str | None = None, size: Size | None = None
+) -> tuple[str, ...]:
     """The features of a job: first its codecs, then one for each step, in order. `output_format` None is the input's.
 
-    They hold no commas or spaces, and stay the same as long as the filters' expected costs do.
+    `size` is that of the image; without it no step is taken to change it. Features hold no commas or spaces, and stay
+    the same as long as the filters' expected costs do.
     """
     gray = False
     steps = []
+    now = size
     for step in pipeline:
         found = registry.find(step.filter)
         name = found.info.name
         if found.cost_varies:
             name += f"/{_rounded(found.cost(step.params)):g}ms"
-        steps.append(name + _GRAY if gray else name)
+        steps.append(name + (_GRAY if gray else "") + _share(now, size))
+        now = now and _after(found.operation(step.params), now)
         colours = found.colours(step.params)
         gray = colours == "gray" or (gray and colours == "same")
     written = planner.written_as(pipeline, Output(output_format)).format or input_format
-    codecs = f"{input_format}>{written}"
-    return (codecs + _GRAY if gray else codecs, *steps)
+    return (f"{input_format}>{written}{_GRAY if gray else ''}{_share(now, size)}", *steps)
+
+
+def _after(operation: Operation | None, size: Size) -> Size:
+    """The size that the operation leaves; the same where it cannot be done, for then it costs nothing."""
+    if not isinstance(operation, Geometry):
+        return size
+    try:
+        return operation.size(operation.params, size)
+    except FilterError:
+        return size
+
+
+def _share(now: Size | None, size: Size | None) -> str:
+    """How many of the image's pixels are left, to the nearest power of 4."""
+    if not now or not size:
+        return ""
+    power = round(math.log(now[0] * now[1] / (size[0] * size[1]), 4))
+    return f"@{4.0 ** max(_LEAST_POWER, min(power, -_LEAST_POWER)):.3g}" if power else ""
 
 
 @lru_cache(maxsize=1024)
@@ -64,10 +92,12 @@ def prior_seconds_per_mp(feature: str) -> float:
 
     Any text has an answer, because a newer node may report what this version does not know.
     """
-    plain = feature.removesuffix(_GRAY)
-    gray = plain != feature
+    text, _, share = feature.partition("@")
+    pixels = _number(share, 4.0**-_LEAST_POWER, 1.0) if share else 1.0
+    plain = text.removesuffix(_GRAY)
+    gray = plain != text
     before, arrow, after = plain.partition(">")
-    cost = _codecs(before, after, gray=gray) if arrow else _step(plain, gray=gray)
+    cost = _codecs(before, after, gray=gray, written=pixels) if arrow else _step(plain, gray=gray) * pixels
     return max(cost, LEAST_MS_PER_MP) / 1000
 
 
@@ -79,27 +109,30 @@ def estimate_seconds(
     return FIXED_SECONDS + megapixels * sum(map(prior_seconds_per_mp, features))
 
 
-def _codecs(before: str, after: str, *, gray: bool) -> float:
+def _codecs(before: str, after: str, *, gray: bool, written: float) -> float:
+    """Per megapixel of the image, of which `written` is the share that the result has."""
     decode = DECODE_MS_PER_MP.get(before, UNKNOWN_MS_PER_MP)
     if gray and before == "jpeg":
         # Most pipelines that end in gray begin with it, and then the colour is not even decoded.
         decode = LUMA_DECODE_MS_PER_MP
-    return decode + (ENCODE_GRAY_MS_PER_MP if gray else ENCODE_MS_PER_MP).get(after, UNKNOWN_MS_PER_MP)
+    encode = (ENCODE_GRAY_MS_PER_MP if gray else ENCODE_MS_PER_MP).get(after, UNKNOWN_MS_PER_MP)
+    return decode + written * encode
 
 
 def _step(feature: str, *, gray: bool) -> float:
     name, slash, number = feature.partition("/")
-    cost = _named(number) if slash else registry.default_cost(name, UNKNOWN_MS_PER_MP)
+    default = registry.default_cost(name, UNKNOWN_MS_PER_MP)
+    cost = _number(number.removesuffix("ms"), _ROUND[-1], UNKNOWN_MS_PER_MP) if slash else default
     return cost * (GRAY_SHARE if gray else 1.0)
 
 
-def _named(number: str) -> float:
-    """The cost that a feature names."""
+def _number(text: str, most: float, otherwise: float) -> float:
+    """The number that a feature names."""
     try:
-        cost = float(number.removesuffix("ms"))
+        number = float(text)
     except ValueError:
-        return UNKNOWN_MS_PER_MP
-    return cost if 0 <= cost <= _ROUND[-1] else UNKNOWN_MS_PER_MP
+        return otherwise
+    return number if 0 <= number <= most else otherwise
 
 
 def _rounded(cost: float) -> float:

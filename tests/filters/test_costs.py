@@ -43,6 +43,25 @@ def test_gray_pixels_are_told_from_colour() -> None:
     assert filters.prior_seconds_per_mp("jpeg>png/gray") < filters.prior_seconds_per_mp("jpeg>png")
 
 
+@pytest.mark.parametrize(
+    ("text", "share"), [("negative@0.25", 0.25), ("negative@16", 16), ("blur/33ms/gray@0.0156", 1 / 64)]
+)
+def test_a_step_on_fewer_pixels_costs_less(text: str, share: float) -> None:
+    whole = filters.prior_seconds_per_mp(text.partition("@")[0])
+    assert filters.prior_seconds_per_mp(text) == pytest.approx(max(0.00001, whole * share), rel=0.01)
+
+
+def test_a_file_of_fewer_pixels_costs_less_to_write_and_as_much_to_read() -> None:
+    whole, small, none = (filters.prior_seconds_per_mp(f"jpeg>png{share}") for share in ("", "@0.25", "@0.00391"))
+    assert none < small < whole
+    assert none == pytest.approx(costs.DECODE_MS_PER_MP["jpeg"] / 1000, rel=0.1)
+
+
+@pytest.mark.parametrize("share", ["@", "@x", "@nan", "@-1", "@1e9"])
+def test_a_share_that_makes_no_sense_counts_as_the_whole(share: str) -> None:
+    assert filters.prior_seconds_per_mp("negative" + share) == filters.prior_seconds_per_mp("negative")
+
+
 @pytest.mark.parametrize("text", SETTINGS)
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_what_a_filter_says_of_its_colours_is_true(text: str, mode: str) -> None:
