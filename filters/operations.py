@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from PIL import Image, ImageChops
@@ -21,6 +22,9 @@ INVERTED = bytes(range(255, -1, -1))
 """ImageChops.invert does this in 0.2 ms/MP, a table takes 1.2."""
 
 AFFINE_WITHIN = 0.51  # levels by which a table may leave a straight line: its own rounding
+
+STEEP = 4
+"""Above this gain the half level that an approximation rounds away may show: it becomes more than two levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,11 @@ class Table:
             if any(abs(values[0] + slope * level - values[level]) > AFFINE_WITHIN for level in range(LEVELS)):
                 return False
         return True
+
+    @property
+    def gain(self) -> float:
+        """The most levels that one level more or less in makes out."""
+        return max(abs(a - b) for values in set(self.channels) for a, b in pairwise(values))
 
     def __call__(self, picture: Picture) -> Picture:
         pixels = picture.pixels
@@ -100,6 +109,11 @@ class Matrix:
             if low < -0.5 or high > 255.5:
                 return False
         return True
+
+    @property
+    def gain(self) -> float:
+        """The most levels that one level more or less in each channel makes in one of the result."""
+        return max(sum(map(abs, row[:3])) for row in self.rows)
 
     def then(self, after: Matrix) -> Matrix:
         """One matrix for the two; it neither clips nor rounds between them."""

@@ -23,6 +23,21 @@ Colour = Annotated[
 """`#rrggbb`, `#rrggbbaa`, a name of CSS such as `white`, or `transparent`; kept as `#rrggbb` or `#rrggbbaa`."""
 
 
+def _solid(text: str) -> str:
+    colour = _colour(text)
+    if rgba(colour)[3] < 255:
+        raise ValueError("a colour without transparency is needed")
+    return colour[:7]
+
+
+SolidColour = Annotated[
+    str,
+    AfterValidator(_solid),
+    WithJsonSchema({"type": "string", "format": "color", "maxLength": 40}),
+]
+"""A `Colour` without transparency; kept as `#rrggbb`."""
+
+
 def rgba(colour: str) -> tuple[int, int, int, int]:
     """Red, green, blue and alpha, 0..255, of a colour as `Colour` keeps it."""
     red, green, blue, *alpha = bytes.fromhex(colour[1:])

@@ -9,13 +9,14 @@ step with `exact` set keeps the planner from all that is not exact.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from filters import registry
 from filters.errors import FilterError, ImageTooLarge
 from filters.limits import DEFAULT_LIMITS, Limits
-from filters.operations import Effect, Geometry, Matrix, Operation, Size, Table, Writing
+from filters.operations import STEEP, Effect, Geometry, Matrix, Operation, Size, Table, Writing
 from filters.output import Output
 from filters.pipeline import Pipeline
 
@@ -76,8 +77,14 @@ class Stage:
         return False
 
     @property
-    def steep(self) -> bool:
-        return isinstance(self.operation, Effect) and self.operation.steep
+    def gain(self) -> float:
+        """The most levels that one level more or less in may make out."""
+        match self.operation:
+            case Effect(steep=True):
+                return math.inf
+            case Table() | Matrix():
+                return self.operation.gain
+        return 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,7 @@ def plan(
     if not optimise:
         return Plan(tuple(stages), result, output)
     exact = any(stage.exact for stage in stages)
-    strict = exact or any(stage.steep for stage in stages)
+    strict = exact or _steep(stages)
     notes: list[str] = []
     stages = _geometry_first(stages, notes, strict=strict)
     stages = _joined(stages, notes, strict=strict)
@@ -224,9 +231,19 @@ def _luma_will_do(stages: Sequence[Stage], *, exact: bool) -> bool:
     for number, stage in enumerate(stages):
         if stage.reads_luma_only:
             moved_only = all(earlier.rearranges for earlier in stages[:number])
-            return not exact and (moved_only or not any(later.steep for later in stages[number:]))
+            return not exact and (moved_only or not _steep(stages[number:]))
         if not (stage.rearranges or stage.is_linear):
             return False
+    return False
+
+
+def _steep(stages: Sequence[Stage]) -> bool:
+    """Whether stages one after the other may make much of a small difference."""
+    gain = 1.0
+    for stage in stages:
+        gain = max(gain, 1.0) * stage.gain
+        if gain > STEEP:
+            return True
     return False
 
 
