@@ -4,7 +4,8 @@ Exactly the same: steps that change nothing are left out, neighbouring tables be
 unchanged (crop, flip) goes before what changes each pixel by itself, and where only the luma matters only the luma is
 decoded. The same within a level or two: neighbouring matrices that cannot clip become one, luma goes before means of
 pixels. At 42 dB or more: a JPEG is decoded at a half to an eighth of its size where what comes next needs no more. A
-step with `exact` set keeps the planner from all that is not exact.
+step with `exact` set keeps the planner from all that is not exact, and steps that make many levels of one keep it from
+what is the same within a level or two.
 """
 
 from __future__ import annotations

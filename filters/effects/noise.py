@@ -42,9 +42,9 @@ class Noise(registry.Params):
     seed: int = Field(
         0,
         ge=0,
-        le=2**32 - 1,
+        le=65_535,
         description="Another number gives other grains, the same number the same ones.",
-        json_schema_extra={"label": {"en": "Seed", "es": "Semilla"}, "advanced": True},
+        json_schema_extra={"label": {"en": "Seed", "es": "Semilla"}},
     )
 
 
@@ -69,7 +69,7 @@ def noise(image: Image.Image, params: Noise) -> Image.Image:
 
     Each n is a quantile of the distribution, looked up by 16 random bits of PCG64 (O'Neill 2014). Only the bits of
     NumPy's generators are promised to stay the same in later releases, their normal distribution is not, and every
-    node must give the same bytes.
+    node must give the same bytes. Every frame of an animation gets the same grains.
     """
     import numpy as np
 

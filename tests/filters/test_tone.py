@@ -64,7 +64,7 @@ def saturation(image: Pixels, factor: float = 1.5) -> Pixels:
 def hue(image: Pixels, angle: float = 90) -> Pixels:
     """The vector (B - Y, R - Y) as a complex number, turned; green follows from the luma."""
     y = luma(image)[..., 0]
-    turned = ((image[..., 2] - y) + 1j * (image[..., 0] - y)) * np.exp(-1j * np.deg2rad(-angle))
+    turned = ((image[..., 2] - y) + 1j * (image[..., 0] - y)) * np.exp(1j * np.deg2rad(angle))
     red, blue = y + turned.imag, y + turned.real
     return np.stack([red, (y - WEIGHTS[0] * red - WEIGHTS[2] * blue) / WEIGHTS[1], blue], -1)
 
