@@ -4,8 +4,7 @@ Exactly the same: steps that change nothing are left out, neighbouring tables be
 unchanged (crop, flip) goes before what changes each pixel by itself, and where only the luma matters only the luma is
 decoded. The same within a level or two: neighbouring matrices that cannot clip become one, luma goes before means of
 pixels. At 42 dB or more: a JPEG is decoded at a half to an eighth of its size where what comes next needs no more. A
-step with `exact` set keeps the planner from all that is not exact, and steps that make many levels of one keep it from
-what is the same within a level or two.
+step with `exact` set keeps the planner from all that is not exact, and so do steps that make many levels of one.
 """
 
 from __future__ import annotations
@@ -127,7 +126,7 @@ def plan(
     luma = _luma_will_do(stages, exact=exact)
     if luma:
         notes.append("only the luma is decoded: nothing that follows reads colours")
-    shrink = _shrink(stages, size) if shrinks and not exact else 1
+    shrink = _shrink(stages, size) if shrinks and not strict else 1
     if shrink > 1:
         notes.append(f"a JPEG is decoded at 1/{shrink} of its size: {stages[0].text} needs no more")
     return Plan(tuple(stages), result, output, luma, shrink, tuple(notes))
