@@ -146,4 +146,7 @@ def _explain(info: registry.FilterInfo, settings: Mapping[str, object], error: V
         return f"{info.name}: {name} must be true or false, got {got}"
     if schema.get("format") == "color":
         return f"{info.name}: {name} must be a colour such as #ff8800 or white, got {got}"
+    if schema.get("type") == "string" and first["type"] in ("string_type", "string_too_long"):
+        most = f" of at most {schema['maxLength']} characters" if first["type"] == "string_too_long" else ""
+        return f"{info.name}: {name} must be a text{most}, got {got}"
     return f"{info.name}: {name} is wrong ({first['msg']}), got {got}"

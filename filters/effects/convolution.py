@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SIZES = (3, 5, 7)
 LARGEST = 10_000.0
 
+LEAST_DIVISOR = 1e-6
+"""What is nearer to 0 counts as 0: 0.1 + 0.2 - 0.3 is not 0 in binary fractions."""
+
 COST, COST_PER_WEIGHT, COST_PER_NEIGHBOUR = 5.5, 1.7, 0.35  # ms/MP
 
 
@@ -31,8 +34,9 @@ def rows(kernel: str) -> Rows:
     size = len(lines)
     for number, line in enumerate(lines, start=1):
         if len(line) != size:
-            sizes = f"must have as many numbers in each row as rows: it has {size}, and row {number} has {len(line)}"
-            raise ValueError(f"{sizes} (rows end with a semicolon, as in '0 -1 0; -1 5 -1; 0 -1 0')")
+            found = f"it has {size} rows, and row {number} has {len(line)} numbers"
+            example = "rows end with a semicolon, as in '0 -1 0; -1 5 -1; 0 -1 0'"
+            raise ValueError(f"must have as many numbers in each row as rows: {found} ({example})")
     if size not in SIZES:
         raise ValueError(f"must be 3 x 3, 5 x 5 or 7 x 7, not {size} x {size}")
     return tuple(tuple(_number(word) for word in line) for line in lines)
@@ -80,7 +84,7 @@ class Convolution(registry.Params):
     @property
     def divisor(self) -> float:
         total = math.fsum(weight for row in rows(self.kernel) for weight in row)
-        return self.scale or total or 1.0
+        return next((divisor for divisor in (self.scale, total) if abs(divisor) >= LEAST_DIVISOR), 1.0)
 
     @property
     def changes_nothing(self) -> bool:
