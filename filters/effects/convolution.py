@@ -10,8 +10,8 @@ from PIL import Image
 from pydantic import Field, field_validator
 
 from filters import registry
-from filters.bands import Band, by_bands, levels
 from filters.errors import shown
+from filters.neighbours import Band, by_bands, levels
 
 if TYPE_CHECKING:
     import numpy as np

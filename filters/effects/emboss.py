@@ -9,7 +9,7 @@ from PIL import Image
 from pydantic import Field
 
 from filters import registry
-from filters.bands import Band, by_bands, levels, summed
+from filters.neighbours import Band, by_bands, levels, summed
 
 if TYPE_CHECKING:
     import numpy as np

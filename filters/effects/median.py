@@ -9,7 +9,7 @@ from PIL import Image
 from pydantic import Field, field_validator
 
 from filters import registry
-from filters.bands import Band, by_bands
+from filters.neighbours import Band, by_bands
 
 if TYPE_CHECKING:
     import numpy as np

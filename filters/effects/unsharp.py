@@ -6,8 +6,8 @@ from PIL import Image
 from pydantic import Field
 
 from filters import registry
-from filters.bands import BAND_VALUES, levels
 from filters.effects import blur
+from filters.neighbours import BAND_VALUES, levels
 
 MILD = 200
 """Per cent up to which the shortcuts of the blur stay invisible when its difference is added so many times."""

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 from scipy import ndimage
 
 import filters
-from filters import bands, registry
+from filters import neighbours, registry
 from filters.effects.motion_blur import kernel as line
 from tests.filters import reference
 from tests.filters.images import encoded, noise, opened, photo, rgb
@@ -33,8 +33,8 @@ SOURCES = {
     "one column": noise(1, 57),
     "two by three": noise(2, 3),
     # More than one band of rows.
-    "tall": noise(60, 1300, "L"),
-    "wide": noise(1500, 40),
+    "tall": noise(20, 3500, "L"),
+    "wide": noise(1500, 16),
 }
 
 SMALL = [name for name, image in SOURCES.items() if image.width * image.height < 9000]
@@ -159,7 +159,7 @@ def test_the_largest_weights_do_not_overflow() -> None:
 
 
 @pytest.mark.parametrize("source", SMALL)
-@pytest.mark.parametrize(("length", "angle"), [(1, 0), (2, 0), (9, 90), (20, 17), (20, -45), (63, 100), (200, 3)])
+@pytest.mark.parametrize(("length", "angle"), [(1, 0), (2, 0), (9, 90), (20, 17), (20, -45), (63, 100), (90, 3)])
 def test_motion_blur_is_the_mean_along_a_line(length: int, angle: float, source: str) -> None:
     image = SOURCES[source]
     expected = _smeared(rgb(image), length, angle)
@@ -277,4 +277,4 @@ def test_what_changes_something_costs_something(step: str) -> None:
 def test_sums_of_neighbours_are_their_sums(count: int, step: int, extra: int) -> None:
     values = np.random.default_rng(count).integers(0, 256, (count - 1) * step + 1 + extra).astype(np.uint16)
     expected = [values[start : start + (count - 1) * step + 1 : step].sum() for start in range(extra + 1)]
-    assert bands.summed(values, count, step).tolist() == expected
+    assert neighbours.summed(values, count, step).tolist() == expected
