@@ -224,6 +224,12 @@ def test_two_neighbours_of_which_the_planner_may_make_something_give_what_they_g
     check([data.draw(planned_steps(first)), data.draw(planned_steps(second))], size, format)
 
 
+def test_a_step_with_exact_set_counts_though_it_changes_nothing() -> None:
+    steps = filters.parse_pipeline(["bw", {"filter": "blur", "radius": 0, "exact": True}])
+    assert not planner.plan(steps, (600, 400), shrinks=True).luma
+    assert planner.plan(filters.parse_pipeline(["bw", "blur:radius=0"]), (600, 400), shrinks=True).luma
+
+
 def check(pipeline: list[dict[str, Any]], size: tuple[int, int], format: str) -> None:
     """Whether a plan's result is that of the steps: exactly, or as near as the planner promises."""
     if format == "jpeg":  # small ones are not decoded at a part of their size
