@@ -31,7 +31,7 @@ class Step:
 
     def __str__(self) -> str:
         given = self.params.model_dump(mode="json", exclude_defaults=True)
-        settings = ",".join(f"{name}={shown(value)}" for name, value in given.items())
+        settings = ",".join(f"{name}={_written(value)}" for name, value in given.items())
         return f"{self.filter}:{settings}" if settings else self.filter
 
 
@@ -96,6 +96,11 @@ def parse_step(text: str) -> Step:
     return _checked(name, settings)
 
 
+def _written(value: object) -> str:
+    """So that `parse_step` reads it back."""
+    return value if isinstance(value, str) else shown(value)
+
+
 def _step(item: object) -> Step:
     if isinstance(item, Step):
         return item
@@ -128,6 +133,9 @@ def _explain(info: registry.FilterInfo, settings: Mapping[str, object], error: V
         return f"{info.name}: {first['msg']}"
     got = shown(settings.get(name))
     schema = known[name]
+    if first["type"] == "value_error" and schema.get("format") != "color":
+        # A filter's own check, in its own words.
+        return f"{info.name}: {name} {first['ctx']['error']}, got {got}"
     if "enum" in schema:
         return f"{info.name}: {name} must be one of {', '.join(map(str, schema['enum']))}, got {got}"
     if "minimum" in schema and "maximum" in schema:
@@ -138,4 +146,7 @@ def _explain(info: registry.FilterInfo, settings: Mapping[str, object], error: V
         return f"{info.name}: {name} must be true or false, got {got}"
     if schema.get("format") == "color":
         return f"{info.name}: {name} must be a colour such as #ff8800 or white, got {got}"
+    if schema.get("type") == "string" and first["type"] in ("string_type", "string_too_long"):
+        most = f" of at most {schema['maxLength']} characters" if first["type"] == "string_too_long" else ""
+        return f"{info.name}: {name} must be a text{most}, got {got}"
     return f"{info.name}: {name} is wrong ({first['msg']}), got {got}"

@@ -36,7 +36,6 @@ class Stage:
     steps: tuple[int, ...]
     text: str
     operation: Operation
-    exact: bool = False
     shrinks: bool = False  # to half the pixels or fewer
 
     @property
@@ -118,7 +117,7 @@ def plan(
     stages, result = _stages(pipeline, size, limits)
     if not optimise:
         return Plan(tuple(stages), result, output)
-    exact = any(stage.exact for stage in stages)
+    exact = any(step.params.exact for step in pipeline)
     strict = exact or _steep(stages)
     notes: list[str] = []
     stages = _geometry_first(stages, notes, strict=strict)
@@ -152,7 +151,7 @@ def _stages(pipeline: Pipeline, size: Size, limits: Limits) -> tuple[list[Stage]
         if isinstance(operation, Geometry):
             size = _size_after(operation, size, str(step), number, limits)
         shrinks = 2 * size[0] * size[1] <= before[0] * before[1]
-        stages.append(Stage((number,), str(step), operation, step.params.exact, shrinks))
+        stages.append(Stage((number,), str(step), operation, shrinks))
     return stages, size
 
 

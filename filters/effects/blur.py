@@ -6,6 +6,7 @@ from PIL import Image, ImageFilter
 from pydantic import Field
 
 from filters import registry
+from filters.borders import extended
 
 MAX_SHRINK = 4
 
@@ -53,31 +54,11 @@ def blur(image: Image.Image, params: Blur) -> Image.Image:
         # Shrinking and enlarging blur too. Variances add up, so what they contribute is taken off: a box of k
         # pixels has (k^2 - 1) / 12, the triangle of the bilinear enlargement k^2 / 6.
         deviation = math.sqrt(params.radius**2 - (factor**2 - 1) / 12 - factor**2 / 6) / factor
-        image = _extended(image, 0, -width % factor, -height % factor).reduce(factor)
+        image = extended(image, 0, -width % factor, -height % factor).reduce(factor)
     # Without this margin each of the three box blurs repeats a border of its own, which shows.
     margin = math.ceil(3 * deviation)
-    blurred = _extended(image, margin, margin, margin).filter(ImageFilter.GaussianBlur(deviation))
+    blurred = extended(image, margin, margin, margin).filter(ImageFilter.GaussianBlur(deviation))
     if factor == 1:
         return blurred.crop((margin, margin, margin + width, margin + height))
     box = (margin, margin, margin + width / factor, margin + height / factor)
     return blurred.resize((width, height), Image.Resampling.BILINEAR, box=box)
-
-
-def _extended(image: Image.Image, before: int, right: int, bottom: int) -> Image.Image:
-    """The image with its border repeated: `before` pixels to the left and above, the others as they say."""
-    if before == right == bottom == 0:
-        return image
-    end_x, end_y = before + image.width, before + image.height
-    wide = Image.new(image.mode, (end_x + right, end_y + bottom))
-    wide.paste(image, (before, before))
-    # The columns first, so that the rows bring the corners along.
-    for source, target in (
-        ((before, before, before + 1, end_y), (0, before, before, end_y)),
-        ((end_x - 1, before, end_x, end_y), (end_x, before, wide.width, end_y)),
-        ((0, before, wide.width, before + 1), (0, 0, wide.width, before)),
-        ((0, end_y - 1, wide.width, end_y), (0, end_y, wide.width, wide.height)),
-    ):
-        size = (target[2] - target[0], target[3] - target[1])
-        if min(size) > 0:
-            wide.paste(wide.resize(size, Image.Resampling.NEAREST, box=source), target)
-    return wide

@@ -113,14 +113,14 @@ def test_every_pair_of_formats_has_a_prior(source: str, target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "sharpen", "sharpen/12ms", "blur/ms", "blur/nan", "jxl>png", ">", "a>b>c", "/gray"]
+    "text", ["", "engrave", "engrave/12ms", "blur/ms", "blur/nan", "jxl>png", ">", "a>b>c", "/gray"]
 )
 def test_unknown_features_have_a_prior_too(text: str) -> None:
     assert costs.LEAST_MS_PER_MP <= 1000 * filters.prior_seconds_per_mp(text) < 200
 
 
 def test_a_feature_of_a_newer_node_keeps_the_cost_it_names() -> None:
-    assert filters.prior_seconds_per_mp("sharpen/47ms") == pytest.approx(0.047)
+    assert filters.prior_seconds_per_mp("engrave/47ms") == pytest.approx(0.047)
 
 
 def test_features_are_short_and_can_be_joined_by_commas() -> None:
