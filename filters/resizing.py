@@ -22,8 +22,12 @@ METHODS = {
 
 Box = tuple[float, float, float, float]
 
-GAP = 2.0
-"""Means of blocks come first where what they leave is still so many times the size: Pillow's `reducing_gap`."""
+GAP = 3.0
+"""Means of blocks come first where what they leave is still so many times the size: Pillow's `reducing_gap`. With 2 it
+is a little faster, and on fine patterns not always 42 dB or more."""
+
+HARD = ("box", "nearest")
+"""Their pixels are not weighted by distance, so that a shift by a part of one shows: always done exactly."""
 
 
 def resized(
@@ -39,7 +43,7 @@ def resized(
         return picture
     left, top, right, bottom = (value / _shrunk(picture) for value in box)
     box = (left, top, min(right, picture.pixels.width), min(bottom, picture.pixels.height))
-    gap = None if exact or resample == "nearest" else GAP
+    gap = None if exact or resample in HARD else GAP
 
     def resize(image: Image.Image) -> Image.Image:
         return image.resize(size, METHODS[resample], box, gap)

@@ -12,7 +12,7 @@ from filters.lengths import MAX_LENGTH, rounded
 from filters.operations import Size
 from filters.picture import Picture
 from filters.placing import Gravity, anchor
-from filters.resizing import Box, Resample, resized
+from filters.resizing import HARD, Box, Resample, resized
 
 COSTS = {"lanczos": 8.0, "bicubic": 6.0, "bilinear": 4.0, "box": 3.0, "nearest": 0.5}
 
@@ -89,8 +89,8 @@ def _size(params: Resize, size: Size) -> Size:
 
 
 def _scales_to(params: Resize, size: Size) -> Size:
-    if params.resample == "nearest":
-        return size  # it takes pixels of the image, not of a smaller one
+    if params.resample in HARD:
+        return size
     target, scale = _measures(params, size)
     return target if params.mode == "fill" else _scaled(size, scale)
 

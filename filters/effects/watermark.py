@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from filters import registry
-from filters.fonts import font
+from filters.fonts import font_for
 from filters.lengths import pixels
 from filters.operations import Size
 from filters.params import Colour, rgba
@@ -35,7 +35,7 @@ Text = Annotated[
 
 class Watermark(registry.Params):
     text: Text = Field(
-        "Cúmulo",
+        "Cumulo",
         description="What is written; it may have several lines.",
         json_schema_extra={"label": {"en": "Text", "es": "Texto"}},
     )
@@ -86,7 +86,7 @@ class Watermark(registry.Params):
     font: str = Field(
         "",
         max_length=100,
-        description="Name of an installed font, such as DejaVuSans-Bold; empty for the default.",
+        description="Name of an installed font, such as DejaVuSans-Bold; empty for one that has the letters.",
         json_schema_extra={"label": {"en": "Font", "es": "Fuente"}},
     )
 
@@ -98,7 +98,7 @@ def _cost(params: Watermark) -> float:
 
 
 def _size(params: Watermark, size: Size) -> Size:
-    font(params.font, 1)  # an error here costs no decoding
+    font_for(params.text, params.font, 1)  # an error here costs no decoding
     return size
 
 
@@ -134,7 +134,7 @@ def watermark(picture: Picture, params: Watermark) -> Picture:
 
 def _written(params: Watermark, size: Size, letters: float, margin: int) -> Image.Image:
     """The text as a mask, that fits within the image's margins."""
-    chosen = font(params.font, max(letters, 1.0))
+    chosen = font_for(params.text, params.font, max(letters, 1.0))
     left, top, right, bottom = _bounds(params.text, chosen)
     angle = math.radians(params.angle)
     cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
@@ -142,7 +142,7 @@ def _written(params: Watermark, size: Size, letters: float, margin: int) -> Imag
     room = [max(1, length - 2 * margin) for length in size]
     share = min(room[0] / max(across, 1), room[1] / max(down, 1))
     if share < 1:
-        chosen = font(params.font, max(chosen.size * share, 1.0))
+        chosen = chosen.font_variant(size=max(chosen.size * share, 1.0))
         left, top, right, bottom = _bounds(params.text, chosen)
     mask = Image.new("L", (max(1, math.ceil(right - left)), max(1, math.ceil(bottom - top))))
     ImageDraw.Draw(mask).multiline_text((-left, -top), params.text, fill=255, font=chosen)
