@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from PIL import Image
+from PIL import Image, ImageChops
 from pydantic import Field
 
 from filters import registry
@@ -53,18 +53,24 @@ def round_corners(picture: Picture, params: RoundCorners) -> Picture:
     """Quarters of circles; a pixel that one crosses is covered by as much as lies within."""
     shorter = min(picture.size)
     radius = min(params.radius if params.radius >= 1 else params.radius * shorter, shorter / 2)
-    corner = _corner(radius)
-    mask = Image.new("L", picture.size, 255)
-    right, bottom = mask.width - corner.width, mask.height - corner.height
-    mask.paste(corner, (0, 0))
-    mask.paste(corner.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (right, 0))
-    mask.paste(corner.transpose(Image.Transpose.FLIP_TOP_BOTTOM), (0, bottom))
-    mask.paste(corner.transpose(Image.Transpose.ROTATE_180), (right, bottom))
-    return surrounded(picture, mask, params.background)
+    corner = _outside(radius)
+    right, bottom = picture.size[0] - corner.width, picture.size[1] - corner.height
+    outside = Image.new("L", picture.size)
+    for left, top, method in (
+        (0, 0, None),
+        (right, 0, Image.Transpose.FLIP_LEFT_RIGHT),
+        (0, bottom, Image.Transpose.FLIP_TOP_BOTTOM),
+        (right, bottom, Image.Transpose.ROTATE_180),
+    ):
+        # Added, because two corners may share the pixels in the middle.
+        box = (left, top, left + corner.width, top + corner.height)
+        turned = corner if method is None else corner.transpose(method)
+        outside.paste(ImageChops.add(outside.crop(box), turned), box)
+    return surrounded(picture, ImageChops.invert(outside), params.background)
 
 
-def _corner(radius: float) -> Image.Image:
-    """How much of each pixel of the top left corner lies within, 0..255.
+def _outside(radius: float) -> Image.Image:
+    """How much of each pixel of the top left corner lies outside of the circle, 0..255.
 
     With y(x) the circle above, the area between it and y = b, from the left to x, has a closed form. What it grows by
     from one x and one b to the next is the area in that pixel.
@@ -90,5 +96,5 @@ def _corner(radius: float) -> Image.Image:
         b = np.arange(top, min(top + rows, side) + 1.0)[:, None]
         start = radius - np.sqrt(radius**2 - np.maximum(radius - b, 0) ** 2)
         area = (b - radius) * np.maximum(x - start, 0) + np.maximum(under(x) - under(start), 0)
-        corner[top : top + rows] = np.diff(np.diff(area, axis=0), axis=1) * 255 + 0.5
+        corner[top : top + rows] = (1 - np.diff(np.diff(area, axis=0), axis=1)) * 255 + 0.5
     return Image.fromarray(corner)

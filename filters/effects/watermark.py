@@ -19,6 +19,12 @@ MAX_LETTERS = 200
 
 MAX_SIZE = 2000
 
+SMALLEST = 6.0
+"""Pixels. Fonts cannot draw much smaller letters; where they must be, the text is drawn and then made smaller."""
+
+SPACING = 0.2
+"""Room between lines, of the size of the letters."""
+
 
 def _readable(text: str) -> str:
     if not all(letter.isprintable() or letter == "\n" for letter in text):
@@ -133,21 +139,27 @@ def watermark(picture: Picture, params: Watermark) -> Picture:
 
 
 def _written(params: Watermark, size: Size, letters: float, margin: int) -> Image.Image:
-    """The text as a mask, that fits within the image's margins."""
+    """The text as a mask that fits within the image's margins."""
     chosen = font_for(params.text, params.font, max(letters, 1.0))
     left, top, right, bottom = _bounds(params.text, chosen)
     angle = math.radians(params.angle)
     cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
     across, down = cos * (right - left) + sin * (bottom - top), sin * (right - left) + cos * (bottom - top)
     room = [max(1, length - 2 * margin) for length in size]
-    share = min(room[0] / max(across, 1), room[1] / max(down, 1))
-    if share < 1:
-        chosen = chosen.font_variant(size=max(chosen.size * share, 1.0))
+    share = min(room[0] / (across + 2), room[1] / (down + 2))  # turning adds a pixel or two
+    if share < 1 and letters > SMALLEST:
+        chosen = chosen.font_variant(size=max(chosen.size * share, SMALLEST))
         left, top, right, bottom = _bounds(params.text, chosen)
     mask = Image.new("L", (max(1, math.ceil(right - left)), max(1, math.ceil(bottom - top))))
-    ImageDraw.Draw(mask).multiline_text((-left, -top), params.text, fill=255, font=chosen)
-    return mask.rotate(-params.angle, Image.Resampling.BICUBIC, expand=True)
+    spacing = chosen.size * SPACING
+    ImageDraw.Draw(mask).multiline_text((-left, -top), params.text, 255, chosen, spacing=spacing)
+    mask = mask.rotate(-params.angle, Image.Resampling.BICUBIC, expand=True)
+    share = min(room[0] / mask.width, room[1] / mask.height)
+    if share < 1:
+        mask = mask.resize((max(1, int(mask.width * share)), max(1, int(mask.height * share))))
+    return mask
 
 
 def _bounds(text: str, chosen: ImageFont.FreeTypeFont) -> tuple[float, float, float, float]:
-    return ImageDraw.Draw(Image.new("L", (1, 1))).multiline_textbbox((0, 0), text, font=chosen)
+    draw = ImageDraw.Draw(Image.new("L", (1, 1)))
+    return draw.multiline_textbbox((0, 0), text, chosen, spacing=chosen.size * SPACING)
