@@ -36,13 +36,15 @@ class Rotate(registry.Params):
 
 
 def _rearranges(params: Rotate) -> bool:
-    return params.angle % 180 == 0 or (params.expand and params.angle % 90 == 0)
+    angle = _clockwise(params)
+    return angle % 180 == 0 or (params.expand and angle % 90 == 0)
 
 
 def _cost(params: Rotate) -> float:
-    if params.angle % 360 == 0:
+    angle = _clockwise(params)
+    if angle == 0:
         return 0.0
-    return 2.0 if params.angle % 90 == 0 else 110.0 if params.expand else 70.0
+    return 2.0 if angle % 90 == 0 else 110.0 if params.expand else 70.0
 
 
 def _colours(params: Rotate) -> registry.Colours:
@@ -52,14 +54,20 @@ def _colours(params: Rotate) -> registry.Colours:
 def _size(params: Rotate, size: Size) -> Size:
     """The smallest that holds the whole image."""
     width, height = size
-    if not params.expand or params.angle % 180 == 0:
+    angle = _clockwise(params)
+    if not params.expand or angle % 180 == 0:
         return size
-    if params.angle % 90 == 0:
+    if angle % 90 == 0:
         return height, width
     cos, sin = _turn(params)
     # Less a little, because sines are not exact.
     across, down = width * abs(cos) + height * abs(sin), width * abs(sin) + height * abs(cos)
     return math.ceil(across - 1e-6), math.ceil(down - 1e-6)
+
+
+def _clockwise(params: Rotate) -> float:
+    """0 to below 360; a millionth of a degree is nothing."""
+    return round(params.angle, 6) % 360
 
 
 def _turn(params: Rotate) -> tuple[float, float]:
@@ -82,10 +90,10 @@ def _turn(params: Rotate) -> tuple[float, float]:
 )
 def rotate(picture: Picture, params: Rotate) -> Picture:
     """Around the middle, bicubic; the edges are smooth, as the part of a pixel that the image covers."""
-    quarters = params.angle % 360
+    angle = _clockwise(params)
     size = _size(params, picture.size)
-    if quarters % 90 == 0:
-        turned = picture.moved(lambda image: image.transpose(QUARTERS[int(quarters)]))
+    if angle % 90 == 0:
+        turned = picture.moved(lambda image: image.transpose(QUARTERS[int(angle)]))
         if turned.size == size:
             return turned
         return on_canvas(turned, size, offset(size, turned.size, "center"), params.background)
