@@ -34,7 +34,7 @@ def _size(params: Thumbnail, size: Size) -> Size:
         "en": "Makes the image small, whole and never larger than it is.",
         "es": "Reduce la imagen, entera y sin ampliarla nunca.",
     },
-    cost_ms_per_mp=1.5,
+    cost_ms_per_mp=2.0,
     size=_size,
     scales_to=_size,
 )
