@@ -16,7 +16,7 @@ class Border(registry.Params):
         ge=0,
         le=MAX_LENGTH,
         description="Width in pixels, or below 1 as a part of the image's shorter side; 0 leaves the image as it is.",
-        json_schema_extra={"label": {"en": "Width", "es": "Ancho"}, "unit": "px"},
+        json_schema_extra={"label": {"en": "Width", "es": "Ancho"}, "step": 0.01},
     )
     colour: Colour = Field(
         "#000000",

@@ -33,7 +33,7 @@ class Pad(registry.Params):
         "0.05",
         description="Above, right, below and left in pixels, or below 1 as a part of the shorter side. One number is "
         "for all; of two the second is for right and left.",
-        json_schema_extra={"label": {"en": "Margin", "es": "Margen"}, "unit": "px"},
+        json_schema_extra={"label": {"en": "Margin", "es": "Margen"}},
     )
     width: int = Field(
         0,

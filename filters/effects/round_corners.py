@@ -29,7 +29,7 @@ class RoundCorners(registry.Params):
         le=MAX_LENGTH,
         description="Radius in pixels, or below 1 as a part of the image's shorter side, of which half is the most; "
         "0 leaves the image as it is.",
-        json_schema_extra={"label": {"en": "Radius", "es": "Radio"}, "unit": "px"},
+        json_schema_extra={"label": {"en": "Radius", "es": "Radio"}, "step": 0.01},
     )
     background: Colour = Field(
         "#00000000",
