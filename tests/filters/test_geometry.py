@@ -846,6 +846,20 @@ def test_results_beyond_the_limit_are_refused_before_they_are_made(step: str) ->
     assert error.step == 2
 
 
+def test_what_a_trim_leaves_is_judged_again() -> None:
+    """Before anything is decoded a trim may leave everything."""
+    image = Image.new("L", (300, 300))
+    image.paste(255, (100, 0, 101, 300))
+    error = refused(image, "negative", "trim", "resize:width=5000,enlarge=true")
+    assert isinstance(error, filters.ImageTooLarge)
+    assert error.step == 3
+    assert error.detail == "the step makes an image of 5000 x 1500000 = 7500 megapixels; the limit is 100"
+    error = refused(image, "trim", "crop:width=20,height=20")
+    assert isinstance(error, filters.InvalidParameter)
+    assert error.step == 2
+    assert error.detail.endswith("which has 1 x 300")
+
+
 @pytest.mark.parametrize(
     ("step", "detail"),
     [
