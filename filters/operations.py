@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
+from filters.errors import ImageTooLarge
 from filters.output import Output
 from filters.picture import Picture
 
@@ -168,9 +169,21 @@ class Geometry:
     size: Callable[[Any, Size], Size]
     rearranges: bool = False
     scales_to: Callable[[Any, Size], Size] | None = None
+    max_pixels: int | None = None
 
     def __call__(self, picture: Picture) -> Picture:
+        if self.max_pixels is not None:
+            # What a trim leaves has another aspect than was planned for, and may be enlarged more.
+            check_pixels("the step", self.size(self.params, picture.size), self.max_pixels)
         return self.function(picture, self.params)
+
+
+def check_pixels(text: str, size: Size, most: int) -> None:
+    """ImageTooLarge where that step makes an image of more pixels."""
+    width, height = size
+    if width * height > most:
+        makes, may = (f"{pixels / 1e6:.4g}" for pixels in (width * height, most))
+        raise ImageTooLarge(f"{text} makes an image of {width} x {height} = {makes} megapixels; the limit is {may}")
 
 
 @dataclass(frozen=True, slots=True)

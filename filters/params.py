@@ -33,7 +33,7 @@ def _solid(text: str) -> str:
 SolidColour = Annotated[
     str,
     AfterValidator(_solid),
-    WithJsonSchema({"type": "string", "format": "color", "maxLength": 40}),
+    WithJsonSchema({"type": "string", "format": "color", "maxLength": 40, "transparency": False}),
 ]
 """A `Colour` without transparency; kept as `#rrggbb`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from PIL import Image
@@ -26,6 +27,10 @@ class Picture:
     def with_pixels(self, pixels: Image.Image) -> Picture:
         """The same with other pixels of the same size; the alpha stays."""
         return replace(self, pixels=pixels)
+
+    def moved(self, move: Callable[[Image.Image], Image.Image]) -> Picture:
+        """Pixels and alpha after the same change of their places."""
+        return Picture(move(self.pixels), move(self.alpha) if self.alpha else None)
 
     def joined(self) -> Image.Image:
         """One image of mode `L`, `LA`, `RGB` or `RGBA`."""

@@ -31,6 +31,8 @@ class Step:
 
     def __str__(self) -> str:
         given = self.params.model_dump(mode="json", exclude_defaults=True)
+        if type(self.params).model_validate(given) != self.params:  # where what is given decides a default
+            given = self.params.model_dump(mode="json")
         settings = ",".join(f"{name}={_written(value)}" for name, value in given.items())
         return f"{self.filter}:{settings}" if settings else self.filter
 
@@ -145,7 +147,8 @@ def _explain(info: registry.FilterInfo, settings: Mapping[str, object], error: V
     if schema.get("type") == "boolean":
         return f"{info.name}: {name} must be true or false, got {got}"
     if schema.get("format") == "color":
-        return f"{info.name}: {name} must be a colour such as #ff8800 or white, got {got}"
+        solid = "" if schema.get("transparency", True) else " without transparency"
+        return f"{info.name}: {name} must be a colour{solid} such as #ff8800 or white, got {got}"
     if schema.get("type") == "string" and first["type"] in ("string_type", "string_too_long"):
         most = f" of at most {schema['maxLength']} characters" if first["type"] == "string_too_long" else ""
         return f"{info.name}: {name} must be a text{most}, got {got}"

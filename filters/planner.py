@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from filters import registry
-from filters.errors import FilterError, ImageTooLarge
+from filters.errors import FilterError
 from filters.limits import DEFAULT_LIMITS, Limits
-from filters.operations import STEEP, Effect, Geometry, Matrix, Operation, Size, Table, Writing
+from filters.operations import STEEP, Effect, Geometry, Matrix, Operation, Size, Table, Writing, check_pixels
 from filters.output import Output
 from filters.pipeline import Pipeline
 
@@ -150,6 +150,7 @@ def _stages(pipeline: Pipeline, size: Size, limits: Limits) -> tuple[list[Stage]
         before = size
         if isinstance(operation, Geometry):
             size = _size_after(operation, size, str(step), number, limits)
+            operation = replace(operation, max_pixels=limits.max_pixels)
         shrinks = 2 * size[0] * size[1] <= before[0] * before[1]
         stages.append(Stage((number,), str(step), operation, shrinks))
     return stages, size
@@ -157,15 +158,12 @@ def _stages(pipeline: Pipeline, size: Size, limits: Limits) -> tuple[list[Stage]
 
 def _size_after(geometry: Geometry, size: Size, text: str, number: int, limits: Limits) -> Size:
     try:
-        width, height = geometry.size(geometry.params, size)
+        after = geometry.size(geometry.params, size)
+        check_pixels(text, after, limits.max_pixels)
     except FilterError as error:
         error.step = number
         raise
-    if width * height > limits.max_pixels:
-        makes, may = (f"{pixels / 1e6:.4g}" for pixels in (width * height, limits.max_pixels))
-        detail = f"{text} makes an image of {width} x {height} = {makes} megapixels; the limit is {may}"
-        raise ImageTooLarge(detail, step=number)
-    return width, height
+    return after
 
 
 def _geometry_first(stages: Sequence[Stage], notes: list[str], *, strict: bool) -> list[Stage]:

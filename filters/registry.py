@@ -151,21 +151,22 @@ def geometry(
     name: str,
     *,
     size: Callable[[Any, Size], Size] = lambda params, size: size,
-    rearranges: bool = False,
+    rearranges: Callable[[Any], bool] = lambda params: False,
     scales_to: Callable[[Any, Size], Size] | None = None,
     **about: Unpack[About],
 ) -> Callable[[F], F]:
     """Register a function that gets a Picture, pixels and alpha, and returns one, of another size or not.
 
     `size(params, (width, height))` is the size of the result (the most that it can be, where the content decides),
-    or an InvalidParameter that says what is wrong with these parameters for an image of that size. `rearranges`: each
-    pixel of the result is one of the image's, unchanged. `scales_to(params, size)` is the size to which the function
-    resizes the whole image before anything else: the planner may then hand over a JPEG decoded at a part of its size
-    (at least twice that size), whose true size is `Picture.size`, not that of its pixels.
+    or an InvalidParameter that says what is wrong with these parameters for an image of that size.
+    `rearranges(params)`: each pixel of the result is one of the image's, unchanged, and the size alone says which.
+    `scales_to(params, size)` is the size to which the function resizes the whole image before anything else: the
+    planner may then hand over a JPEG decoded at a part of its size (at least twice that size), whose true size is
+    `Picture.size`, not that of its pixels.
     """
 
     def make(function: Callable[..., Any], params: Any) -> Operation:
-        return Geometry(function, params, size, rearranges, scales_to)
+        return Geometry(function, params, size, rearranges(params), scales_to)
 
     return _decorator(name, about, make)
 
