@@ -18,7 +18,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -47,10 +47,10 @@ class Size:
 
 
 SIZES = (
-    Size("0.3 MP", 640, 480, 9, 9),
-    Size("2 MP", 1632, 1232, 9, 9),
-    Size("12 MP", 4000, 3008, 5, 5),
-    Size("24 MP", 6000, 4000, 3, 1),
+    Size("0.3 MP", 640, 480, 15, 15),
+    Size("2 MP", 1632, 1232, 11, 11),
+    Size("12 MP", 4000, 3008, 7, 4),
+    Size("24 MP", 6000, 4000, 5, 1),
 )
 QUICK = (Size("2 MP", 1632, 1232, 3, 3), Size("12 MP", 4000, 3008, 3, 1))
 JUDGED = ("2 MP", "12 MP")
@@ -227,7 +227,7 @@ def by_filter(figures: Figures, size: str) -> str:
     return table([size, "ours, ms", *(f"over {peer}" for peer in peers)], rows)
 
 
-def qualities(found: Sequence[Quality]) -> str:
+def quality_table(found: Sequence[Quality]) -> str:
     values = {(each.step, each.size, each.written): each.value for each in found}
     columns = list(dict.fromkeys((each.size, each.written) for each in found))
     rows = []
@@ -262,7 +262,7 @@ def report(figures: Figures, found: Sequence[Quality], versions: Mapping[str, st
         "Filter by filter, CPU time:",
         *(by_filter(figures, size) for size in figures.sizes),
         "Quality: PSNR against the exact result, as JPEG of quality 100 and as BMP:",
-        qualities(found),
+        quality_table(found),
     ]
     return "\n\n".join(parts)
 
@@ -322,25 +322,15 @@ def main(*options: str) -> None:
     with tempfile.TemporaryDirectory(prefix="cumulo-bench-") as name, one_core():
         folder = Path(name)
         photo_of = {size.name: Photo.read(photos.make(folder, 1, size.width, size.height)[0]) for size in sizes}
-        with contenders(folder) as found:
-            versions = {contender.name: contender.version for contender in found}
-            turns = list(measured(sizes, photo_of, found))
-        found_quality = [
-            each
-            for size in sizes
-            if size.name in JUDGED
-            for step in SEVEN
-            for each in quality(size.name, step, photo_of[size.name])
-        ]
+        with contenders(folder) as able:
+            versions = {contender.name: contender.version for contender in able}
+            turns = list(measured(sizes, photo_of, able))
+        qualities = [each for size in JUDGED for step in SEVEN for each in quality(size, step, photo_of[size])]
     figures = Figures(turns)
-    section = report(figures, found_quality, versions, load)
+    section = report(figures, qualities, versions, load)
     print(f"\n{section}\n\n{time.perf_counter() - begin:.0f} s in all; every turn is in {RAW}")
-    raw = {
-        "versions": versions,
-        "load": load,
-        "turns": list(map(asdict, turns)),
-        "quality": list(map(asdict, found_quality)),
-    }
+    raw = {"versions": versions, "load": load}
+    raw |= {"turns": list(map(asdict, turns)), "quality": list(map(asdict, qualities))}
     RAW.write_text(json.dumps(raw, indent=1))
     if chosen.write:
         DOCUMENT.write_text(rewritten(DOCUMENT.read_text(), section))

@@ -183,7 +183,7 @@ def _saved(image: Image.Image) -> bytes:
 
 
 def _pixelated(image: Image.Image) -> Image.Image:
-    small = image.resize((image.width // BLOCK, image.height // BLOCK), Image.Resampling.NEAREST)
+    small = image.resize((image.width // BLOCK, image.height // BLOCK), Image.Resampling.BILINEAR)
     return small.resize(image.size, Image.Resampling.NEAREST)
 
 
@@ -246,7 +246,6 @@ def opencv() -> Contender:
 
 
 def libvips() -> Contender:
-    """With its own edge formula, |gx| + |gy| halved."""
     import pyvips
 
     pyvips.cache_set_max(0)  # or the second round would find the result of the first

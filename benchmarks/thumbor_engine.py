@@ -3,16 +3,18 @@
 Runs in thumbor's environment: `ENGINE = "benchmarks.thumbor_engine"`.
 """
 
-from PIL import Image, JpegImagePlugin
+from PIL import Image
 from thumbor.engines.pil import Engine
 
 __all__ = ["Engine"]
 
-
-def _save(image, file, filename):
-    image.encoderinfo.pop("optimize", None)
-    JpegImagePlugin._save(image, file, filename)
-
-
 Image.preinit()
-Image.register_save("JPEG", _save)
+_save = Image.SAVE["JPEG"]
+
+
+def _save_without_optimize(image, file, filename):
+    image.encoderinfo.pop("optimize", None)
+    _save(image, file, filename)
+
+
+Image.register_save("JPEG", _save_without_optimize)
