@@ -282,29 +282,27 @@ def draw(figures: Figures) -> None:
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     size = JUDGED[-1]
-    colours = {name: f"C{number}" for number, name in enumerate(figures.contenders)}
+    peers = [name for name in figures.contenders if name not in (OURS, FLOOR)]
+    colours = {name: f"C{number}" for number, name in enumerate([OURS, *peers])}
     at = range(len(SEVEN))
-    for name in figures.contenders:
-        if name == FLOOR:
-            continue
+    for name in (OURS, *peers):
         over = [figures.milliseconds(size, s, name) / figures.milliseconds(size, s, FLOOR) for s in SEVEN]
-        marker, area = ("D", 70) if name == OURS else ("o", 35)
-        left.scatter(over, at, area, color=colours[name], marker=marker, label=name, zorder=3 if name == OURS else 2)
+        marker, area, layer = ("D", 70, 2) if name == OURS else ("o", 35, 3)
+        left.scatter(over, at, area, color=colours[name], marker=marker, label=name, zorder=layer)
     left.set_yticks(at, SEVEN)
     left.invert_yaxis()
     left.axvline(1.0, color="black", linewidth=1)
     left.grid(axis="y", alpha=0.3)
-    left.set(xscale="log", xlabel="CPU time over decoding and encoding alone", title=f"one photo of {size}, one core")
+    left.set(xscale="log", xlabel="CPU time over decoding and encoding alone", title=f"a photo of {size}")
     left.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
-    left.legend(fontsize="small", loc="lower right")
-    peers = [name for name in figures.contenders if name not in (OURS, FLOOR)]
+    figure.legend(loc="outside lower center", ncols=len(colours), fontsize="small", columnspacing=1.0)
     medians = [statistics.median(figures.mean(JUDGED, peer)[0]) for peer in peers]
     bars = right.barh(peers, medians, color=[colours[peer] for peer in peers])
     right.bar_label(bars, fmt="%.2f", padding=3)
     right.invert_yaxis()
     right.axvline(1.0, color="black", linewidth=1)
     right.margins(x=0.15)
-    right.set(xlabel="our CPU time over theirs", title="geometric mean of the filters that both have,\n2 and 12 MP")
+    right.set(xlabel="our CPU time over theirs", title="mean over the filters, 2 and 12 MP")
     figure.savefig(PICTURE, dpi=100)
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 import filters
+from benchmarks.plain_pool import QUALITY, SEPIA, sepia
 from filters import memory
 
 ROOT = Path(__file__).parents[1]
@@ -34,9 +35,7 @@ MORE = ("blur:radius=4", "gray:amount=0.5")
 GRAY = ("gray", "bw", "edges")
 """Those that leave one channel."""
 
-QUALITY = 90
 BLOCK = 16
-THUMBOR = "thumbor==7.8.0"
 READY_SECONDS = 20
 KEPT_MEGABYTES = 256
 """As the nodes of a cluster have it (cluster/celery.py); all contenders in this process have the good of it."""
@@ -46,7 +45,6 @@ ONE_THREAD = {"VIPS_CONCURRENCY": "1", "OMP_NUM_THREADS": "1", "MAGICK_THREAD_LI
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": f"{KEPT_MEGABYTES * 2**20}", "MALLOC_MMAP_THRESHOLD_": f"{32 * 2**20}"}
 """What `memory.keep` sets, for the programs that run by themselves."""
 
-SEPIA = ((0.393, 0.769, 0.189), (0.349, 0.686, 0.168), (0.272, 0.534, 0.131))
 LUMA = (0.299, 0.587, 0.114)
 HALF_GRAY = tuple(tuple(0.5 * weight + 0.5 * (row == column) for column, weight in enumerate(LUMA)) for row in range(3))
 
@@ -98,31 +96,27 @@ def contenders(folder: Path) -> Iterator[list[Contender]]:
     `folder` holds the photos.
     """
     found = [ours(), floor(), pillow()]
-    for module, package, make in (
-        ("cv2", "opencv-python-headless", opencv),
-        ("pyvips", "pyvips pyvips-binary", libvips),
-    ):
+    for module, package, make in (("cv2", "OpenCV", opencv), ("pyvips", "libvips", libvips)):
         if importlib.util.find_spec(module):
             found.append(make())
         else:
-            print(f"SKIPPED {make.__name__}, not installed: .venv/bin/python -m pip install {package}")
+            print(f"SKIPPED {package}, not installed: make bench-peers")
     with contextlib.ExitStack() as stack:
         for command, package, make in (
-            (graphicsmagick_command(), "graphicsmagick", graphicsmagick),
-            (imagemagick_command(), "imagemagick", imagemagick),
+            (graphicsmagick_command(), "GraphicsMagick", graphicsmagick),
+            (imagemagick_command(), "ImageMagick", imagemagick),
         ):
             if command:
                 out = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cumulo-bench-")))
                 found.append(make(command, out))
             else:
-                print(f"SKIPPED {make.__name__}, not installed: apt install {package}")
+                print(f"SKIPPED {package}, not installed: apt install {package.lower()}")
         program = thumbor_command()
         if program:
             found.append(stack.enter_context(thumbor(program, folder, "thumbor", "benchmarks.thumbor_engine")))
             found.append(stack.enter_context(thumbor(program, folder, "thumbor as it is", "thumbor.engines.pil")))
         else:
-            how = f"python3 -m venv .venv-thumbor && .venv-thumbor/bin/pip install {THUMBOR}"
-            print(f"SKIPPED thumbor, not installed: {how} (its Pillow is not ours)")
+            print("SKIPPED thumbor, not installed: make bench-peers")
         yield found
 
 
@@ -157,11 +151,10 @@ def pillow() -> Contender:
     def work(change: Callable[[Image.Image], Image.Image]) -> Work:
         return lambda photo: _saved(change(_opened(photo)))
 
-    matrix = tuple(value for row in SEPIA for value in (*row, 0.0))
     changes: dict[str, Callable[[Image.Image], Image.Image]] = {
         "gray": ImageOps.grayscale,
         "gray:amount=0.5": lambda image: ImageEnhance.Color(image).enhance(0.5),
-        "sepia": lambda image: image.convert("RGB", matrix),
+        "sepia": sepia,
         "negative": ImageOps.invert,
         "bw": lambda image: ImageOps.grayscale(image).point(lambda level: 255 if level >= 128 else 0),
         "edges": lambda image: ImageOps.grayscale(image).filter(ImageFilter.FIND_EDGES),
@@ -203,7 +196,7 @@ def opencv() -> Contender:
 
     cv2.setNumThreads(1)
     settings = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-    sepia = np.array([row[::-1] for row in SEPIA[::-1]], np.float32)  # its channels are blue, green, red
+    matrix = np.array([row[::-1] for row in SEPIA[::-1]], np.float32)  # its channels are blue, green, red
 
     def work(change: Callable[[np.ndarray], np.ndarray], gray: bool) -> Work:
         mode = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR
@@ -231,7 +224,7 @@ def opencv() -> Contender:
     changes: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "gray": lambda image: image,
         "gray:amount=0.5": half_gray,
-        "sepia": lambda image: cv2.transform(image, sepia),
+        "sepia": lambda image: cv2.transform(image, matrix),
         "negative": cv2.bitwise_not,
         "bw": lambda image: cv2.threshold(image, 127, 255, cv2.THRESH_BINARY)[1],
         "edges": edges,
@@ -402,8 +395,9 @@ def thumbor(program: str, folder: Path, name: str, engine: str) -> Iterator[Cont
 
         try:
             _await(port, server)
+            version = subprocess.check_output([program, "--version"], text=True).split()[1].lstrip("v")
             works = {step: work(change) for step, change in urls.items()}
-            yield Contender(name, THUMBOR.partition("==")[2], works, lambda: _cpu_of(server.pid), dear=True)
+            yield Contender(name, version, works, lambda: _cpu_of(server.pid), dear=True)
         finally:
             connection.close()
             server.terminate()
