@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: all of them, or those named. `filters` takes options: see there."""
+"""`python -m benchmarks [NAME ...]`: all of them, or those named. `apply` and `filters` take options: see there."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def main(words: list[str]) -> None:
     unknown = set(names) - set(NAMES)
     if unknown:
         sys.exit(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
-    if options and names != ["filters"]:
-        sys.exit(f"{' '.join(options)}: only `filters` by itself takes options, --quick and --write")
+    if options and names not in (["apply"], ["filters"]):
+        sys.exit(f"{' '.join(options)}: only `apply` and `filters`, each by itself, take options")
     for name in names or NAMES:
         module = importlib.import_module(f"benchmarks.{name}")
         print(f"\n{module.__doc__}")

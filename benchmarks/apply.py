@@ -4,19 +4,23 @@ Sepia on 200 photos of 2 MP: against our own filters in a bare `multiprocessing.
 GraphicsMagick's `gm mogrify` by xargs; on 400 photos of 0.1 MP against our own filters in a Pool. In each round every
 command has one turn, each round another one first; the figure is the median of the rounds' ratios (images/s of Cúmulo
 over theirs). Stored images are removed between rounds.
+
+make bench ARGS=apply             prints the table
+make bench ARGS="apply --write"   and writes it into docs/performance.md
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import photos
+from benchmarks import document, photos
 from benchmarks.plain_pool import QUALITY, SEPIA
 from benchmarks.running import Running, cluster, timed
 from cluster.cores import usable_cpus
@@ -81,29 +85,42 @@ def one_round(running: Running, source: Path, out: Path, others: list[str], firs
     return seconds
 
 
-def main(rounds: int = ROUNDS) -> None:
+def main(*options: str, rounds: int = ROUNDS) -> None:
+    parser = argparse.ArgumentParser(prog='make bench ARGS="apply ..."', add_help=False)
+    parser.add_argument("--write", action="store_true")
+    chosen = parser.parse_args(options)
+    load = document.load()
+    lines = [
+        f"{len(usable_cpus())} cores, {rounds} rounds; whole commands, images a second; median and range of the ratio. "
+        + document.circumstances(load),
+        "",
+        "| images | against | Cúmulo | theirs | ratio | wanted |",
+        "|---|---|---|---|---|---|",
+    ]
+    print("\n".join(lines), flush=True)
     with tempfile.TemporaryDirectory(prefix="cumulo-bench-") as folder, cluster(nodes=1) as running:
-        print(f"{len(usable_cpus())} cores, {rounds} rounds; whole commands, images/s; median and range of the ratio\n")
-        if not shutil.which("gm"):
-            print(f"SKIPPED {MOGRIFY}, not installed: apt install graphicsmagick\n")
-        print("| images | against | Cúmulo | theirs | ratio | wanted |")
-        print("|---|---|---|---|---|---|")
         for each in SETS:
-            source = Path(folder) / each.title.replace(" ", "-")
-            photos.make(source, each.count, each.width, each.height)
-            others = [name for name in each.wanted if name != MOGRIFY or shutil.which("gm")]
-            one_round(running, source, Path(folder), others, 0)  # warm caches
-            found = [
-                one_round(running, source, Path(folder), others, number % (len(others) + 1)) for number in range(rounds)
-            ]
-            for name in others:
-                ratios = [seconds[name] / seconds["Cúmulo"] for seconds in found]
-                ours, theirs = (
-                    each.count / statistics.median(seconds[who] for seconds in found) for who in ("Cúmulo", name)
-                )
-                print(
-                    f"| {each.title} | {name} | {ours:.0f} | {theirs:.0f} "
-                    f"| **{statistics.median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f}) "
-                    f"| {each.wanted[name]:.2f} |",
-                    flush=True,
-                )
+            for line in compared(running, each, Path(folder), rounds):
+                lines.append(line)
+                print(line, flush=True)
+    if not shutil.which("gm"):
+        print(f"SKIPPED {MOGRIFY}, not installed: apt install graphicsmagick")
+    if chosen.write:
+        document.write("apply", "\n".join(lines))
+
+
+def compared(running: Running, images: Set, folder: Path, rounds: int) -> Iterator[str]:
+    """A line of the table for each command."""
+    source = folder / images.title.replace(" ", "-")
+    photos.make(source, images.count, images.width, images.height)
+    others = [name for name in images.wanted if name != MOGRIFY or shutil.which("gm")]
+    one_round(running, source, folder, others, 0)  # warm caches
+    found = [one_round(running, source, folder, others, number % (len(others) + 1)) for number in range(rounds)]
+    for name in others:
+        ratios = [seconds[name] / seconds["Cúmulo"] for seconds in found]
+        ours, theirs = (images.count / statistics.median(seconds[who] for seconds in found) for who in ("Cúmulo", name))
+        yield (
+            f"| {images.title} | {name} | {ours:.0f} | {theirs:.0f} "
+            f"| **{statistics.median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f}) "
+            f"| {images.wanted[name]:.2f} |"
+        )

@@ -2,7 +2,7 @@
 
 Photos of 0.3, 2, 12 and 24 MP. In each round every contender (`benchmarks/peers.py`) has one turn with the same photo
 and filter; a figure is the median of the rounds' ratios, ours over theirs, with the lowest and the highest. The quality
-is measured as well: what the fast ways differ from `exact`. About seven minutes on a quiet machine.
+is measured as well: what the fast ways differ from `exact`. Linux; about six minutes on a quiet machine.
 
 make bench ARGS=filters             prints the tables; `filters --quick`: two sizes, three rounds
 make bench ARGS="filters --write"   and writes them into docs/performance.md, and draws docs/images/filters.png
@@ -14,7 +14,6 @@ import argparse
 import io
 import json
 import math
-import os
 import statistics
 import tempfile
 import time
@@ -26,12 +25,11 @@ import numpy as np
 from PIL import Image
 
 import filters
-from benchmarks import photos
-from benchmarks.peers import MORE, ROOT, SEVEN, Contender, Photo, contenders, one_core
+from benchmarks import document, photos
+from benchmarks.document import ROOT
+from benchmarks.peers import MORE, SEVEN, Contender, Photo, contenders, one_core
 
 PICTURE = ROOT / "docs/images/filters.png"
-DOCUMENT = ROOT / "docs/performance.md"
-BEGIN, END = '<!-- make bench ARGS="filters --write" writes from here -->', "<!-- to here -->"
 RAW = Path(tempfile.gettempdir()) / "cumulo-bench-filters.json"
 
 
@@ -250,8 +248,7 @@ def report(figures: Figures, found: Sequence[Quality], versions: Mapping[str, st
     )[0]
     peers = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     parts = [
-        f"{peers}. When the run began, the machine had a load of {load:.1f} on {os.cpu_count()} hardware threads"
-        f"{': it was busy, the figures are rough' if load > 0.5 else ''}.",
+        f"{peers}. {document.circumstances(load)}",
         "Geometric means over the seven filters with their default parameters, CPU time:",
         means(figures),
         f"With a blur of radius 4 instead of 2 the mean over plain Pillow is {shown(with_4)}.",
@@ -265,15 +262,6 @@ def report(figures: Figures, found: Sequence[Quality], versions: Mapping[str, st
         quality_table(found),
     ]
     return "\n\n".join(parts)
-
-
-def rewritten(document: str, section: str) -> str:
-    """The document with what lies between the marks replaced."""
-    before, mark, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (mark and end):
-        raise ValueError(f"the document has no {BEGIN} ... {END}")
-    return f"{before}{BEGIN}\n\n{section}\n\n{END}{after}"
 
 
 def draw(figures: Figures) -> None:
@@ -315,7 +303,7 @@ def main(*options: str) -> None:
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args(options)
     sizes = QUICK if chosen.quick else SIZES
-    load = os.getloadavg()[0]
+    load = document.load()
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="cumulo-bench-") as name, one_core():
         folder = Path(name)
@@ -331,6 +319,5 @@ def main(*options: str) -> None:
     raw |= {"turns": list(map(asdict, turns)), "quality": list(map(asdict, qualities))}
     RAW.write_text(json.dumps(raw, indent=1))
     if chosen.write:
-        DOCUMENT.write_text(rewritten(DOCUMENT.read_text(), section))
+        document.write("filters", section)
         draw(figures)
-        print(f"Written: {DOCUMENT.relative_to(ROOT)}, {PICTURE.relative_to(ROOT)}")

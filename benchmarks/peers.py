@@ -26,10 +26,10 @@ from pathlib import Path
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 import filters
+from benchmarks.document import ROOT
 from benchmarks.plain_pool import QUALITY, SEPIA, sepia
 from filters import memory
 
-ROOT = Path(__file__).parents[1]
 SEVEN = ("gray", "sepia", "negative", "bw", "blur", "edges", "pixelate")
 MORE = ("blur:radius=4", "gray:amount=0.5")
 GRAY = ("gray", "bw", "edges")

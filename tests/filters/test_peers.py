@@ -11,7 +11,8 @@ import pytest
 from PIL import Image, JpegImagePlugin
 
 from benchmarks import photos
-from benchmarks.filters import BEGIN, END, Figures, Size, Turn, differing, measured, psnr, quality, report, rewritten
+from benchmarks.document import rewritten
+from benchmarks.filters import Figures, Size, Turn, differing, measured, psnr, quality, report
 from benchmarks.peers import GRAY, MORE, SEVEN, Contender, Photo, contenders, thumbor_command
 
 ALWAYS = ("Cúmulo", "floor", "plain Pillow")
@@ -159,13 +160,16 @@ def test_report_of_a_tiny_run(photo: Photo, found: dict[str, Contender]) -> None
     assert "it was busy" in section
     for step in (*SEVEN, *MORE):
         assert f"| {step} | " in section
-    document = rewritten(f"before\n{BEGIN}\nold\n{END}\nafter", section)
-    assert document.startswith("before\n")
-    assert document.endswith("\nafter")
-    assert "old" not in document
-    assert rewritten(document, section) == document
+
+
+def test_a_section_is_rewritten_between_its_own_marks() -> None:
+    marks = [f'<!-- make bench ARGS="{name} --write" writes from here -->' for name in ("one", "two")]
+    document = f"before\n{marks[0]}\nold\n<!-- to here -->\nbetween\n{marks[1]}\nold\n<!-- to here -->\nafter"
+    written = rewritten(document, "two", "new")
+    assert written == document.replace(f"{marks[1]}\nold\n", f"{marks[1]}\n\nnew\n\n")
+    assert rewritten(written, "two", "new") == written
     with pytest.raises(ValueError, match="the document has no"):
-        rewritten("nothing here", section)
+        rewritten(document, "three", "new")
 
 
 def test_psnr_and_differing() -> None:
