@@ -6,7 +6,7 @@ SHELL := bash
 export PYTHON
 ARGS ?=
 
-.PHONY: help up test test-fast test-page test-integration test-browser test-faults test-compose chaos lint format bench screenshots lock env clean
+.PHONY: help up test test-fast test-page test-integration test-browser test-faults test-compose chaos lint format bench bench-peers screenshots lock env clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,14 @@ bench: ## measure against bare Python on this machine (benchmarks/)
 	@scripts/venv test
 	@.venv/bin/python -m benchmarks $(ARGS)
 
+bench-peers: ## install what `make bench ARGS=filters` compares with: OpenCV, libvips, thumbor
+	@scripts/venv test
+	@.venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable '.[test,bench]'
+	@.venv/bin/python -m venv .venv-thumbor
+	@.venv-thumbor/bin/python -m pip --disable-pip-version-check install --quiet thumbor==7.8.0
+	@command -v gm >/dev/null || echo "GraphicsMagick is missing; Debian, Ubuntu: apt install graphicsmagick"
+	@command -v magick >/dev/null || command -v convert >/dev/null || echo "ImageMagick is missing; Debian, Ubuntu: apt install imagemagick"
+
 screenshots: ## redraw the pictures of the page in docs/images (needs Chromium)
 	@scripts/venv test
 	@.venv/bin/python -m scripts.screenshots
@@ -81,6 +89,6 @@ env: ## make .env for docker compose, with passwords of its own
 	@echo "Wrote .env. Next: docker compose up -d --build --wait"
 
 clean: ## remove .venv, caches and what was built
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build test-results
+	rm -rf .venv .venv-thumbor .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build test-results
 	rm -rf webapp/static/ui webapp/static/ui.sha256 webapp/frontend/node_modules webapp/frontend/dist
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
