@@ -457,6 +457,9 @@ def test_any_settings_on_any_image_keep_the_size_and_the_alpha(
         assert result.getchannel("A").tobytes() == image.getchannel("A").tobytes()
 
 
+SOLID = "a colour without transparency such as #ff8800 or white"
+
+
 @pytest.mark.parametrize(
     ("text", "detail"),
     [
@@ -467,8 +470,8 @@ def test_any_settings_on_any_image_keep_the_size_and_the_alpha(
         ("levels:white=12", "levels: black must be below white, got black 16 and white 12"),
         ("posterize:levels=1", "posterize: levels must be a whole number between 2 and 256, got 1"),
         ("autocontrast:cutoff=50", "autocontrast: cutoff must be between 0 and 49, got 50"),
-        ("tint:colour=reddish", "must be a colour without transparency such as #ff8800 or white, got reddish"),
-        ("duotone:shadows=#11223344", "shadows must be a colour without transparency such as #ff8800"),
+        ("tint:colour=reddish", f"tint: colour must be {SOLID}, got reddish"),
+        ("duotone:shadows=#11223344", f"duotone: shadows must be {SOLID}, got #11223344"),
         ("noise:distribution=pink", "noise: distribution must be one of gaussian, uniform, got pink"),
     ],
 )
