@@ -8,10 +8,12 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+import filters
 from cluster import keys
 from cluster.cli import COMMANDS, main
-from scripts import settings_table
+from scripts import filters_table, settings_table
 
 ROOT = Path(__file__).resolve().parents[2]
 READMES = ("README.md", "README.es.md")
@@ -26,6 +28,19 @@ def commands(page: str) -> list[list[str]]:
 def test_the_table_of_settings_is_up_to_date() -> None:
     page = settings_table.PAGE.read_text()
     assert settings_table.page_with_table(page) == page
+
+
+def test_the_table_of_filters_is_up_to_date() -> None:
+    page = filters_table.PAGE.read_text()
+    assert filters_table.page_with_table(page) == page
+
+
+def test_the_pipelines_of_the_page_of_filters_are_understood() -> None:
+    page = filters_table.PAGE.read_text()
+    for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL):
+        assert filters.parse_pipeline(block)
+    [explained] = re.findall(r'--explain "(.*?)"', page)
+    assert CliRunner().invoke(main, ["filters", "--explain", explained]).exit_code == 0
 
 
 def test_every_redis_key_is_listed() -> None:
