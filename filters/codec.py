@@ -82,6 +82,18 @@ class Source:
         """Whether it can be decoded at a part of its size."""
         return self.header.format == "jpeg"
 
+    @property
+    def shrinks_evenly(self) -> bool:
+        """Whether each of its pixels is then the mean of those that it stands for.
+
+        Colours that are stored with half the columns but all rows (4:2:2) lose half of either.
+        """
+        return (
+            isinstance(self._image, JpegImageFile)
+            and all(across == down for _, across, down, _ in self._image.layer[1:])
+            and self._image.layer[0][1] == self._image.layer[0][2]
+        )
+
     def decode(self, *, luma: bool = False, shrink: int = 1) -> Iterator[Frame]:
         """The first frame, as a person would see it; metadata is left behind.
 
@@ -95,7 +107,8 @@ class Source:
             image = self._image
             profile = image.info.get("icc_profile")
             if self.header.format == "jpeg":
-                size = (math.ceil(image.width / shrink), math.ceil(image.height / shrink))
+                # Rounded down, because Pillow takes the smallest scale that gives at least that size.
+                size = (image.width // shrink, image.height // shrink)
                 as_stored = luma and image.mode != "CMYK" and not colour.changes_colours(profile, image.mode)
                 if as_stored or shrink > 1:
                     image.draft("L" if as_stored else None, size)

@@ -25,6 +25,9 @@ SHRINKS = (8, 4, 2)
 SPARE = 2
 """A scaled decode is at least so many times the size to which it is resized, as Pillow's `thumbnail` has it."""
 
+LEAST_SHRUNK = 32
+"""Pixels a side that a scaled decode leaves to an effect at least: of those at the border parts may be wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -90,11 +93,13 @@ def plan(
     size: Size,
     *,
     shrinks: bool = False,
+    shrinks_evenly: bool = False,
     output: Output = Output(),  # noqa: B008 - frozen
     limits: Limits = DEFAULT_LIMITS,
     optimise: bool = True,
 ) -> Plan:
-    """The plan for an image of that size (width, height), which can be decoded at a part of it if it `shrinks`.
+    """The plan for an image of that size (width, height), which can be decoded at a part of it if it `shrinks`, and
+    whose pixels are then the means of those that they stand for if it `shrinks_evenly`.
 
     `output` is what it is written as where no step says otherwise. Without `optimise` every step is done as it
     stands. FilterError, with `step` set: a step cannot be done on what the steps before it leave, or leaves more
@@ -112,7 +117,7 @@ def plan(
     luma = _luma_will_do(stages, exact=exact)
     if luma:
         notes.append("only the luma is decoded: nothing that follows reads colours")
-    shrink = _shrink(stages, size) if shrinks and not exact else 1
+    shrink = _shrink(stages, size, evenly=shrinks_evenly) if shrinks and not exact else 1
     if shrink > 1:
         notes.append(f"a JPEG is decoded at 1/{shrink} of its size: {stages[0].text} needs no more")
     return Plan(tuple(stages), result, output, luma, shrink, tuple(notes))
@@ -215,10 +220,10 @@ def _luma_will_do(stages: Sequence[Stage], *, exact: bool) -> bool:
     return False
 
 
-def _shrink(stages: Sequence[Stage], size: Size) -> int:
+def _shrink(stages: Sequence[Stage], size: Size, *, evenly: bool) -> int:
     match stages[0].operation if stages else None:
-        case Effect(from_shrunk=from_shrunk, shrink=shrink) if from_shrunk:
-            return shrink if min(size) >= 8 * shrink else 1
+        case Effect(from_shrunk=from_shrunk, shrink=shrink) if from_shrunk and evenly:
+            return shrink if min(size) >= LEAST_SHRUNK * shrink else 1
         case Geometry(scales_to=scales_to, params=params) if scales_to:
             width, height = scales_to(params, size)
             for shrink in SHRINKS:

@@ -53,6 +53,7 @@ def apply(
         pipeline,
         source.size,
         shrinks=source.shrinks,
+        shrinks_evenly=source.shrinks_evenly,
         output=Output(format, quality),
         limits=limits,
         optimise=optimise,

@@ -4,6 +4,7 @@ from PIL import Image
 from pydantic import Field
 
 from filters import registry
+from filters.operations import Size
 
 MAX_REDUCE = 128
 """Up to this factor Image.reduce is right to a level; larger blocks it darkens by up to 12 levels."""
@@ -19,6 +20,24 @@ class Pixelate(registry.Params):
     )
 
 
+def _shrink(params: Pixelate) -> int:
+    """At least two pixels to a block's side, and none for small blocks: their colours, stored coarser, would differ."""
+    return 8 if params.block % 16 == 0 else 4 if params.block % 8 == 0 else 1
+
+
+def _from_shrunk(image: Image.Image, params: Pixelate, size: Size) -> Image.Image:
+    shrink = _shrink(params)
+    width, height = (_counted(length, params.block, shrink) for length in size)
+    means = _means(image.crop((0, 0, width, height)), params.block // shrink)
+    return _enlarged(means, params.block, size)
+
+
+def _counted(length: int, block: int, shrink: int) -> int:
+    """How many pixels of the shrunk image count: not the last, if little of it is image and its block has others."""
+    whole, rest = divmod(length, shrink)
+    return whole if rest == 0 or (rest < shrink / 2 and length % block >= shrink) else whole + 1
+
+
 @registry.filter(
     "pixelate",
     aliases=("pixelado",),
@@ -29,17 +48,28 @@ class Pixelate(registry.Params):
     },
     cost_ms_per_mp=lambda params: 0.0 if params.block == 1 else 1.2 if params.block <= MAX_REDUCE else 2.0,
     linear=True,
+    shrink=_shrink,
+    from_shrunk=_from_shrunk,
 )
 def pixelate(image: Image.Image, params: Pixelate) -> Image.Image:
-    """Each block its mean; those that the right and bottom border cut: the mean of what is left of them."""
-    block = params.block
-    means = image.reduce(block) if block <= MAX_REDUCE else _means(image, block)
-    box = (0, 0, image.width / block, image.height / block)
-    return means.resize(image.size, Image.Resampling.NEAREST, box=box)
+    """Each block its mean; those that the right and bottom border cut: the mean of what is left of them.
+
+    Of a JPEG decoded at 1/8 of its size each pixel is the mean of 8 x 8, so that blocks of a multiple of 16 need no
+    more; those of a multiple of 8 take one decoded at 1/4. 43 dB or more on photos: colours beyond RGB are clipped
+    after the mean and not before, and in the last column and row a few pixels count too much or not at all.
+    """
+    means = _exact_means(image, params.block) if params.exact else _means(image, params.block)
+    return _enlarged(means, params.block, image.size)
+
+
+def _enlarged(means: Image.Image, block: int, size: Size) -> Image.Image:
+    return means.resize(size, Image.Resampling.NEAREST, box=(0, 0, size[0] / block, size[1] / block))
 
 
 def _means(image: Image.Image, block: int) -> Image.Image:
-    """What Image.reduce gives, block by block."""
+    """One pixel for each block."""
+    if block <= MAX_REDUCE:
+        return image.reduce(block)
     width, height = image.size
     means = Image.new(image.mode, (-(-width // block), -(-height // block)))
     for column in range(means.width):
@@ -48,3 +78,18 @@ def _means(image: Image.Image, block: int) -> Image.Image:
             box = (left, top, min(left + block, width), min(top + block, height))
             means.paste(image.resize((1, 1), Image.Resampling.BOX, box=box), (column, row))
     return means
+
+
+def _exact_means(image: Image.Image, block: int) -> Image.Image:
+    """The same, rounded once: Image.reduce divides by reciprocals, right to a fifth of a level."""
+    # Imported here: 0.1 s and 14 MB that the web page and the commands can do without.
+    import numpy as np
+
+    width, height = image.size
+    pixels = np.asarray(image).reshape(height, width, -1)
+    columns, rows = np.arange(0, width, block), np.arange(0, height, block)
+    down = np.stack([pixels[top : top + block].sum(0, dtype=np.int64) for top in rows])
+    sums = np.add.reduceat(down, columns, axis=1)
+    counts = np.minimum(block, height - rows)[:, None, None] * np.minimum(block, width - columns)[:, None]
+    means = ((2 * sums + counts) // (2 * counts)).astype(np.uint8)
+    return Image.fromarray(means[..., 0] if image.mode == "L" else means)

@@ -18,6 +18,11 @@ TONE = (1.0, 0.8908, 0.6937)
 
 PALETTE = [min(255, round(value * WHITE * share)) for value in range(256) for share in TONE]
 
+EXACT_COST = 25.0
+
+BAND_PIXELS = 65_536
+"""Pixels that the exact formula works on at a time."""
+
 
 class Sepia(registry.Params):
     intensity: float = Field(
@@ -29,6 +34,14 @@ class Sepia(registry.Params):
     )
 
 
+def _cost(params: Sepia) -> float:
+    if params.intensity == 0:
+        return 0.0
+    if params.exact:
+        return EXACT_COST
+    return 2.0 if params.intensity == 1 else 3.5
+
+
 @registry.filter(
     "sepia",
     label={"en": "Sepia", "es": "Sepia"},
@@ -36,7 +49,7 @@ class Sepia(registry.Params):
         "en": "The warm brown of old photographs.",
         "es": "El marrón cálido de las fotos antiguas.",
     },
-    cost_ms_per_mp=lambda params: 2.0 if params.intensity == 1 else 3.5 if params.intensity > 0 else 0.0,
+    cost_ms_per_mp=_cost,
     colours=lambda params: "colour" if params.intensity > 0 else "same",
     per_pixel=True,
 )
@@ -47,9 +60,26 @@ def sepia(image: Image.Image, params: Sepia) -> Image.Image:
     one level, in half the time (1.8 instead of 3.5 ms/MP). The clipping is why a partial sepia is a real
     blend and not a milder matrix: on bright colours the two differ.
     """
+    if params.exact:
+        return _exact(image.convert("RGB"), params.intensity)
     original = image.convert("RGB")
     weights = tuple(weight / WHITE for weight in MATRIX[0])
     toned = original.convert("L", (*weights, 0))
     toned.putpalette(PALETTE)
     toned = toned.convert("RGB")
     return toned if params.intensity == 1 else Image.blend(original, toned, params.intensity)
+
+
+def _exact(image: Image.Image, intensity: float) -> Image.Image:
+    """The three rows and the blend in floating point, rounded once."""
+    # Imported here: 0.1 s and 14 MB that the web page and the commands can do without.
+    import numpy as np
+
+    pixels = np.asarray(image)
+    result = np.empty_like(pixels)
+    rows = max(1, BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        original = pixels[top : top + rows].astype(np.float32)
+        toned = np.minimum(original @ np.array(MATRIX, np.float32).T, 255)
+        result[top : top + rows] = original + np.float32(intensity) * (toned - original) + np.float32(0.5)
+    return Image.fromarray(result)
