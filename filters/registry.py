@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from filters.errors import UnknownFilter, shown
 from filters.operations import Effect, Geometry, Matrix, Operation, Size, Table, Writing
 from filters.output import Output
+from filters.planes import OnPlanes
 
 
 class Params(BaseModel):
@@ -110,6 +111,7 @@ def filter(
     steep: bool = False,
     shrink: Callable[[Any], int] = lambda params: 1,
     from_shrunk: Callable[[Image.Image, Any, Size], Image.Image] | None = None,
+    on_planes: Callable[[Any], OnPlanes | None] | None = None,
     **about: Unpack[About],
 ) -> Callable[[F], F]:
     """Register the decorated function as the filter `name`; its second parameter's annotation is the model.
@@ -120,6 +122,7 @@ def filter(
     weighted mean of that channel's pixels, with no weight below 0, so that it does not matter whether luma is taken
     before or after. `steep`: a difference of one level in may be a large one out. `from_shrunk(image, params, size)`
     does the same from an image decoded at one `shrink(params)`-th (2, 4 or 8) of `size`, and returns it in full size.
+    `on_planes(params)` is a function that does the same to the planes of a JPEG, shrunk ones too, or None.
     """
 
     def make(function: Callable[..., Any], params: Any) -> Operation:
@@ -132,6 +135,7 @@ def filter(
             steep=steep,
             shrink=shrink(params),
             from_shrunk=from_shrunk,
+            on_planes=on_planes,
         )
 
     return _decorator(name, about, make)

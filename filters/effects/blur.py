@@ -7,10 +7,14 @@ from pydantic import Field
 
 from filters import registry
 from filters.operations import Size
+from filters.planes import OnPlanes, Planes
 
 FROM_HALF = (3.0, 16.0)
 """Radii for which a JPEG is decoded at half its size. Below, the decoder's own smoothing shows; above, that the
 border which is repeated is the mean of two pixels and no longer the outermost one."""
+
+LEAST_ON_PLANES = 2.0
+"""Radius below which it shows that colours stored at half the size are enlarged to be blurred, or not."""
 
 COST_BY_SHRINK = {1: 30.0, 2: 17.0, 4: 9.0, 8: 9.0}
 """Milliseconds per megapixel; the radius itself hardly matters, but for a margin that grows with it."""
@@ -51,7 +55,25 @@ def _cost(params: Blur) -> float:
 
 
 def _from_half(image: Image.Image, params: Blur, size: Size) -> Image.Image:
-    return _approximate(image, params.radius, size, decoded=2)
+    return _approximate(image, params.radius, size, 2, reduction(params.radius))
+
+
+def _on_planes(params: Blur) -> OnPlanes | None:
+    if params.radius < LEAST_ON_PLANES:
+        return None
+
+    def blurred(planes: Planes) -> Planes:
+        reduced = reduction(params.radius)
+        luma = _approximate(planes.luma, params.radius, planes.luma_size, planes.shrink, reduced)
+        # Of half the size already.
+        reduced = max(reduced // 2, planes.shrink)
+        blue, red = (
+            _approximate(plane, params.radius / 2, planes.colour_size, planes.shrink, reduced)
+            for plane in (planes.blue, planes.red)
+        )
+        return planes.with_planes(luma, blue, red)
+
+    return blurred
 
 
 @registry.filter(
@@ -66,6 +88,7 @@ def _from_half(image: Image.Image, params: Blur, size: Size) -> Image.Image:
     linear=True,
     shrink=lambda params: 2 if FROM_HALF[0] <= params.radius <= FROM_HALF[1] else 1,
     from_shrunk=_from_half,
+    on_planes=_on_planes,
 )
 def blur(image: Image.Image, params: Blur) -> Image.Image:
     """Gaussian whose standard deviation is `radius` pixels, the border repeated.
@@ -76,12 +99,11 @@ def blur(image: Image.Image, params: Blur) -> Image.Image:
     """
     if params.exact and params.radius > 0:
         return _gaussian(image, params.radius)
-    return _approximate(image, params.radius, image.size, decoded=1)
+    return _approximate(image, params.radius, image.size, 1, reduction(params.radius))
 
 
-def _approximate(image: Image.Image, radius: float, size: Size, decoded: int) -> Image.Image:
-    """The blur of an image that is one `decoded`-th of `size`."""
-    reduced = reduction(radius)
+def _approximate(image: Image.Image, radius: float, size: Size, decoded: int, reduced: int) -> Image.Image:
+    """The blur of an image that is one `decoded`-th of `size`, taken at one `reduced`-th of it."""
     # Shrinking and enlarging blur too. Variances add up, so what they contribute is taken off: a box of k pixels has
     # (k^2 - 1) / 12 (a scaled JPEG decode is much the same), the triangle of the bilinear enlargement k^2 / 6.
     enlarged = reduced**2 / 6 if reduced > 1 else 0

@@ -5,6 +5,7 @@ from pydantic import Field
 
 from filters import registry
 from filters.operations import Size
+from filters.planes import OnPlanes, Planes
 
 MAX_REDUCE = 128
 """Up to this factor Image.reduce is right to a level; larger blocks it darkens by up to 12 levels."""
@@ -26,16 +27,35 @@ def _shrink(params: Pixelate) -> int:
 
 
 def _from_shrunk(image: Image.Image, params: Pixelate, size: Size) -> Image.Image:
-    shrink = _shrink(params)
-    width, height = (_counted(length, params.block, shrink) for length in size)
-    means = _means(image.crop((0, 0, width, height)), params.block // shrink)
-    return _enlarged(means, params.block, size)
+    return _pixelated(image, params.block, size, _shrink(params))
+
+
+def _pixelated(image: Image.Image, block: int, size: Size, shrink: int) -> Image.Image:
+    """Of an image that is one `shrink`-th of `size`."""
+    width, height = (_counted(length, block, shrink) for length in size)
+    means = _means(image.crop((0, 0, width, height)), block // shrink)
+    return _enlarged(means, block, size)
 
 
 def _counted(length: int, block: int, shrink: int) -> int:
     """How many pixels of the shrunk image count: not the last, if little of it is image and its block has others."""
     whole, rest = divmod(length, shrink)
     return whole if rest == 0 or (rest < shrink / 2 and length % block >= shrink) else whole + 1
+
+
+def _on_planes(params: Pixelate) -> OnPlanes | None:
+    """Blocks of an odd size begin between two pixels of the colours."""
+    if params.block % 2:
+        return None
+
+    def pixelated(planes: Planes) -> Planes:
+        return planes.with_planes(
+            _pixelated(planes.luma, params.block, planes.luma_size, planes.shrink),
+            _pixelated(planes.blue, params.block // 2, planes.colour_size, planes.shrink),
+            _pixelated(planes.red, params.block // 2, planes.colour_size, planes.shrink),
+        )
+
+    return pixelated
 
 
 @registry.filter(
@@ -50,6 +70,7 @@ def _counted(length: int, block: int, shrink: int) -> int:
     linear=True,
     shrink=_shrink,
     from_shrunk=_from_shrunk,
+    on_planes=_on_planes,
 )
 def pixelate(image: Image.Image, params: Pixelate) -> Image.Image:
     """Each block its mean; those that the right and bottom border cut: the mean of what is left of them.

@@ -1,9 +1,14 @@
 """Sepia: the brown of old prints."""
 
-from PIL import Image
+import math
+from collections.abc import Sequence
+
+from PIL import Image, ImageChops
 from pydantic import Field
 
 from filters import registry
+from filters.operations import LUMA, Table
+from filters.planes import OnPlanes, Planes
 
 MATRIX = (
     (0.393, 0.769, 0.189),
@@ -42,6 +47,53 @@ def _cost(params: Sepia) -> float:
     return 2.0 if params.intensity == 1 else 3.5
 
 
+BLUE_SHARE, RED_SHARE = 0.052, 0.00134
+"""The weighted gray is the luma plus so much of the colour differences."""
+
+LITTLE_BLUE = 22.0
+"""Root mean square of the blue difference up to which the luma will do: 45 dB."""
+
+_TONES = [PALETTE[3 * level : 3 * level + 3] for level in range(256)]
+TONED_LUMA = [sum(weight * tone for weight, tone in zip(LUMA, tones, strict=True)) for tones in _TONES]
+TONED_BLUE = [128 + (tones[2] - luma) / 1.772 for tones, luma in zip(_TONES, TONED_LUMA, strict=True)]
+TONED_RED = [128 + (tones[0] - luma) / 1.402 for tones, luma in zip(_TONES, TONED_LUMA, strict=True)]
+_BLUE_SHARE = [128 + BLUE_SHARE * (level - 128) for level in range(256)]
+
+
+def _on_planes(params: Sepia) -> OnPlanes:
+    def toned(planes: Planes) -> Planes:
+        gray = planes.luma
+        if _spread(planes.blue) > LITTLE_BLUE:
+            share = planes.blue.point([round(value) for value in _BLUE_SHARE])
+            gray = ImageChops.add(gray, share.resize(gray.size, Image.Resampling.NEAREST), 1, -128)
+        small = gray.reduce(2)
+        return planes.with_planes(
+            _mixed(planes.luma, gray, TONED_LUMA, params.intensity),
+            _mixed(planes.blue, small, TONED_BLUE, params.intensity),
+            _mixed(planes.red, small, TONED_RED, params.intensity),
+        )
+
+    return toned
+
+
+def _mixed(plane: Image.Image, gray: Image.Image, tones: Sequence[float], intensity: float) -> Image.Image:
+    """Blend of a plane and the tones of the gray; Image.blend would truncate, which tints."""
+    if intensity == 1:
+        return Table.of(tones).on(gray)
+    kept = [(1 - intensity) * level for level in range(256)]
+    toned = [intensity * tone for tone in tones]
+    if plane is gray:
+        return Table.of([before + after for before, after in zip(kept, toned, strict=True)]).on(gray)
+    # Halves to the even level, or two tables of them would be too bright.
+    return ImageChops.add(Table.of([round(level) for level in kept]).on(plane), Table.of(toned).on(gray))
+
+
+def _spread(plane: Image.Image) -> float:
+    """Root mean square of a colour difference."""
+    counts = plane.histogram()
+    return math.sqrt(sum(count * (level - 128) ** 2 for level, count in enumerate(counts)) / sum(counts))
+
+
 @registry.filter(
     "sepia",
     label={"en": "Sepia", "es": "Sepia"},
@@ -52,6 +104,7 @@ def _cost(params: Sepia) -> float:
     cost_ms_per_mp=_cost,
     colours=lambda params: "colour" if params.intensity > 0 else "same",
     per_pixel=True,
+    on_planes=_on_planes,
 )
 def sepia(image: Image.Image, params: Sepia) -> Image.Image:
     """Blend of the image and the classic sepia matrix, which is clipped to 0..255 first.
