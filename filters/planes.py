@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable
 from ctypes.util import find_library
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, cast
 
 from PIL import Image
@@ -72,6 +72,7 @@ def forms(operations: Iterable[Operation]) -> list[OnPlanes] | None:
     return None if None in found else cast(list[OnPlanes], found)
 
 
+@lru_cache(maxsize=128)
 def _form(operation: Operation) -> OnPlanes | None:
     match operation:
         case Table(is_affine=True) if len(operation.values) == LEVELS:

@@ -11,7 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal, Required, TypedDict, TypeVar, Unpack, cast, get_type_hints
 
 from PIL import Image
@@ -196,7 +196,9 @@ def _decorator(name: str, about: About, make: Callable[[Callable[..., Any], Any]
         schema = model.model_json_schema()
         info = FilterInfo(name, aliases, about["label"], about["description"], schema, cost(model()))
         colours = about.get("colours", lambda params: "same")
-        _filters[name] = Filter(info, model, partial(make, function), colours, cost, callable(cost_ms_per_mp))
+        # The same few settings come again and again, and a table takes a third of a millisecond.
+        operation = lru_cache(maxsize=32)(partial(make, function))
+        _filters[name] = Filter(info, model, operation, colours, cost, callable(cost_ms_per_mp))
         _names.update(dict.fromkeys((name, *aliases), name))
         return function
 

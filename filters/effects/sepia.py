@@ -1,7 +1,6 @@
 """Sepia: the brown of old prints."""
 
 import math
-from collections.abc import Sequence
 
 from PIL import Image, ImageChops
 from pydantic import Field
@@ -47,8 +46,8 @@ def _cost(params: Sepia) -> float:
     return 2.0 if params.intensity == 1 else 3.5
 
 
-BLUE_SHARE, RED_SHARE = 0.052, 0.00134
-"""The weighted gray is the luma plus so much of the colour differences."""
+SHARE_OF_BLUE = Table.of([128 + 0.052 * (level - 128) for level in range(256)])
+"""The weighted gray is the luma plus so much of the blue difference, and next to nothing of the red one."""
 
 LITTLE_BLUE = 22.0
 """Root mean square of the blue difference up to which the luma will do: 45 dB."""
@@ -57,35 +56,31 @@ _TONES = [PALETTE[3 * level : 3 * level + 3] for level in range(256)]
 TONED_LUMA = [sum(weight * tone for weight, tone in zip(LUMA, tones, strict=True)) for tones in _TONES]
 TONED_BLUE = [128 + (tones[2] - luma) / 1.772 for tones, luma in zip(_TONES, TONED_LUMA, strict=True)]
 TONED_RED = [128 + (tones[0] - luma) / 1.402 for tones, luma in zip(_TONES, TONED_LUMA, strict=True)]
-_BLUE_SHARE = [128 + BLUE_SHARE * (level - 128) for level in range(256)]
 
 
 def _on_planes(params: Sepia) -> OnPlanes:
-    def toned(planes: Planes) -> Planes:
+    kept = [(1 - params.intensity) * level for level in range(256)]
+    # Halves to the even level: with those of the other table they would be too bright.
+    keep = Table.of([round(level) for level in kept])
+    toned = [[params.intensity * tone for tone in tones] for tones in (TONED_LUMA, TONED_BLUE, TONED_RED)]
+    tone_luma, tone_blue, tone_red = map(Table.of, toned)
+    mix_luma = Table.of([before + after for before, after in zip(kept, toned[0], strict=True)])
+
+    def mixed(plane: Image.Image, gray: Image.Image, tone: Table) -> Image.Image:
+        """Image.blend would truncate, which tints."""
+        return tone.on(gray) if params.intensity == 1 else ImageChops.add(keep.on(plane), tone.on(gray))
+
+    def sepia(planes: Planes) -> Planes:
         gray = planes.luma
-        if _spread(planes.blue) > LITTLE_BLUE:
-            share = planes.blue.point([round(value) for value in _BLUE_SHARE])
-            gray = ImageChops.add(gray, share.resize(gray.size, Image.Resampling.NEAREST), 1, -128)
+        vivid = _spread(planes.blue) > LITTLE_BLUE
+        if vivid:
+            share = SHARE_OF_BLUE.on(planes.blue).resize(gray.size, Image.Resampling.NEAREST)
+            gray = ImageChops.add(gray, share, 1, -128)
         small = gray.reduce(2)
-        return planes.with_planes(
-            _mixed(planes.luma, gray, TONED_LUMA, params.intensity),
-            _mixed(planes.blue, small, TONED_BLUE, params.intensity),
-            _mixed(planes.red, small, TONED_RED, params.intensity),
-        )
+        luma = mixed(planes.luma, gray, tone_luma) if vivid else mix_luma.on(gray)
+        return planes.with_planes(luma, mixed(planes.blue, small, tone_blue), mixed(planes.red, small, tone_red))
 
-    return toned
-
-
-def _mixed(plane: Image.Image, gray: Image.Image, tones: Sequence[float], intensity: float) -> Image.Image:
-    """Blend of a plane and the tones of the gray; Image.blend would truncate, which tints."""
-    if intensity == 1:
-        return Table.of(tones).on(gray)
-    kept = [(1 - intensity) * level for level in range(256)]
-    toned = [intensity * tone for tone in tones]
-    if plane is gray:
-        return Table.of([before + after for before, after in zip(kept, toned, strict=True)]).on(gray)
-    # Halves to the even level, or two tables of them would be too bright.
-    return ImageChops.add(Table.of([round(level) for level in kept]).on(plane), Table.of(toned).on(gray))
+    return sepia
 
 
 def _spread(plane: Image.Image) -> float:
