@@ -114,8 +114,38 @@ def _approximate(image: Image.Image, radius: float, size: Size, decoded: int, re
     width, height = size
     if reduced == 1:
         return blurred.crop((margin, margin, margin + width, margin + height))
-    box = (margin, margin, margin + width / reduced, margin + height / reduced)
-    return blurred.resize(size, Image.Resampling.BILINEAR, box=box)
+    box = (margin, 0, margin + width / reduced, blurred.height)
+    wide = blurred.resize((width, blurred.height), Image.Resampling.BILINEAR, box=box)
+    return _enlarged_down(wide, reduced, margin, height)
+
+
+def _enlarged_down(image: Image.Image, factor: int, margin: int, height: int) -> Image.Image:
+    """Bilinear, from rows to `factor` times as many, of which there are `height`; of the margins one row is used.
+
+    As Image.resize does it, in half the time, because between two rows all weights are sixteenths.
+    """
+    # Imported here: 0.1 s and 14 MB that the web page and the commands can do without.
+    import numpy as np
+
+    pixels = np.asarray(image)
+    count = -(-height // factor)
+    samples = pixels.reshape(image.height, -1)[margin - 1 : margin + count + 1]
+    result = np.empty((count, factor, samples.shape[1]), np.uint8)
+    rows = max(1, BAND_PIXELS // samples.shape[1])
+    half = np.full((rows, samples.shape[1]), 8, np.uint16)
+    for top in range(0, count, rows):
+        here = slice(top, min(top + rows, count))
+        band = samples[top : here.stop + 2].astype(np.uint16)
+        before, own, after = band[:-2], band[1:-1], band[2:]
+        for phase in range(factor):
+            # Its distance from the middle of its own row, in sixteenths of one.
+            away = (2 * phase + 1 - factor) * 16 // (2 * factor)
+            total = own * np.uint16(16 - abs(away))
+            total += (before if away < 0 else after) * np.uint16(abs(away))
+            total += half[: len(total)]
+            total >>= 4
+            result[here, phase] = total
+    return Image.fromarray(result.reshape(count * factor, *pixels.shape[1:])[:height])
 
 
 def _with_margin(image: Image.Image, factor: int, margin: int) -> Image.Image:
