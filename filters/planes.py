@@ -19,7 +19,6 @@ from typing import Any, cast
 from PIL import Image
 
 from filters.operations import LEVELS, LUMA, Effect, Matrix, Operation, Table
-from filters.picture import Picture
 
 # turbojpeg.h
 YCBCR = 1
@@ -54,13 +53,6 @@ class Planes:
     def with_planes(self, luma: Image.Image, blue: Image.Image, red: Image.Image) -> Planes:
         """The same picture with others, in full size."""
         return replace(self, luma=luma, blue=blue, red=red, shrink=1)
-
-    def picture(self, longest: int) -> Picture:
-        """In RGB, for a thumbnail of at most that size: at half the size where that is enough."""
-        size = self.colour_size if max(self.colour_size) >= 2 * longest else self.luma_size
-        bands = [band.resize(size, Image.Resampling.NEAREST) for band in (self.luma, self.blue, self.red)]
-        pixels = Image.merge("YCbCr", bands).convert("RGB")
-        return Picture(pixels if size == self.colour_size else pixels.crop((0, 0, *self.size)))
 
 
 OnPlanes = Callable[[Planes], Planes]

@@ -16,6 +16,7 @@ from filters.picture import Frame
 from filters.pipeline import Pipeline, parse_pipeline
 from filters.planner import Plan, Stage, plan
 from filters.thumbnail import thumbnail as make_thumbnail
+from filters.thumbnail import thumbnail_of_planes
 
 T = TypeVar("T")
 
@@ -91,7 +92,7 @@ def _on_planes(
     for stage, form in zip(stages, forms, strict=True):
         picture = _done(stage, form, picture, on_step)
     with _writing("jpeg"):
-        small = make_thumbnail(picture.picture(thumbnail), thumbnail) if thumbnail > 0 else None
+        small = thumbnail_of_planes(picture, thumbnail) if thumbnail > 0 else None
         return Result(planes.encode(picture, output.quality or DEFAULT_QUALITY), "jpeg", *picture.size, small)
 
 
