@@ -16,10 +16,10 @@ border which is repeated is the mean of two pixels and no longer the outermost o
 LEAST_ON_PLANES = 2.0
 """Radius below which it shows that colours stored at half the size are enlarged to be blurred, or not."""
 
-COST_BY_SHRINK = {1: 30.0, 2: 17.0, 4: 9.0, 8: 9.0}
+COST_BY_SHRINK = {1: 30.0, 2: 15.0, 4: 7.5, 8: 7.5}
 """Milliseconds per megapixel; the radius itself hardly matters, but for a margin that grows with it."""
 
-EXACT_COST = (15.0, 20.0)
+EXACT_COST = (20.0, 33.0)
 """Milliseconds per megapixel of a true Gaussian: at radius 0, and for each pixel of the radius."""
 
 EXACT_REACH = 5

@@ -27,14 +27,14 @@ class Edges(registry.Params):
         "en": "Bright lines where the image changes, black where it is even.",
         "es": "Líneas claras donde la imagen cambia y negro donde es uniforme.",
     },
-    cost_ms_per_mp=2.7,
+    cost_ms_per_mp=3.5,
     reads_luma_only=lambda params: True,
     colours=lambda params: "gray",
 )
 def edges(image: Image.Image, params: Edges) -> Image.Image:
     """min(255, sqrt(gx^2 + gy^2)), rounded, of the 3 x 3 gradients of the luma, the border repeated.
 
-    NumPy, because Pillow's kernels clip to 0..255: four of them and the root take 53 ms/MP, this takes 2.5. A band is
+    NumPy, because Pillow's kernels clip to 0..255: four of them and the root take 53 ms/MP, this takes 2.7. A band is
     one row of numbers, its border columns included, so that each of NumPy's loops is a long one; what it gives at the
     border columns means nothing and is left out.
     """

@@ -58,6 +58,14 @@ def _on_planes(params: Pixelate) -> OnPlanes | None:
     return pixelated
 
 
+def _cost(params: Pixelate) -> float:
+    if params.block == 1:
+        return 0.0
+    if params.exact:
+        return 4.4
+    return 1.2 if params.block <= MAX_REDUCE else 2.0
+
+
 @registry.filter(
     "pixelate",
     aliases=("pixelado",),
@@ -66,7 +74,7 @@ def _on_planes(params: Pixelate) -> OnPlanes | None:
         "en": "Replaces blocks of pixels by their mean colour.",
         "es": "Sustituye bloques de píxeles por su color medio.",
     },
-    cost_ms_per_mp=lambda params: 0.0 if params.block == 1 else 1.2 if params.block <= MAX_REDUCE else 2.0,
+    cost_ms_per_mp=_cost,
     linear=True,
     shrink=_shrink,
     from_shrunk=_from_shrunk,
