@@ -25,8 +25,9 @@ SHRINKS = (8, 4, 2)
 SPARE = 2
 """A scaled decode is at least so many times the size to which it is resized, as Pillow's `thumbnail` has it."""
 
-LEAST_SHRUNK = 32
-"""Pixels a side that a scaled decode leaves to an effect at least: of those at the border parts may be wrong."""
+LEAST_SHRUNK = 128
+"""Pixels a side that a scaled decode leaves to an effect at least: those at the border are partly made up, unless the
+size is a multiple of 8, and must be few."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,15 +32,18 @@ def _from_shrunk(image: Image.Image, params: Pixelate, size: Size) -> Image.Imag
 
 def _pixelated(image: Image.Image, block: int, size: Size, shrink: int) -> Image.Image:
     """Of an image that is one `shrink`-th of `size`."""
-    width, height = (_counted(length, block, shrink) for length in size)
-    means = _means(image.crop((0, 0, width, height)), block // shrink)
+    side = block // shrink
+    means = _means(image, side)
+    # Blocks that the border cuts: of the last pixel counts only the part that is within the image.
+    columns, rows = size[0] // block, size[1] // block
+    whole = ((0, columns * side, columns), (0, rows * side, rows))
+    rest = ((columns * side, size[0] / shrink, 1), (rows * side, size[1] / shrink, 1))
+    for across, down in ((rest[0], whole[1]), (whole[0], rest[1]), (rest[0], rest[1])):
+        if shrink > 1 and across[0] < across[1] and down[0] < down[1]:
+            box = (across[0], down[0], across[1], down[1])
+            cut = image.resize((across[2], down[2]), Image.Resampling.BOX, box=box)
+            means.paste(cut, (across[0] // side, down[0] // side))
     return _enlarged(means, block, size)
-
-
-def _counted(length: int, block: int, shrink: int) -> int:
-    """How many pixels of the shrunk image count: not the last, if little of it is image and its block has others."""
-    whole, rest = divmod(length, shrink)
-    return whole if rest == 0 or (rest < shrink / 2 and length % block >= shrink) else whole + 1
 
 
 def _on_planes(params: Pixelate) -> OnPlanes | None:
@@ -85,7 +88,7 @@ def pixelate(image: Image.Image, params: Pixelate) -> Image.Image:
 
     Of a JPEG decoded at 1/8 of its size each pixel is the mean of 8 x 8, so that blocks of a multiple of 16 need no
     more; those of a multiple of 8 take one decoded at 1/4. 43 dB or more on photos: colours beyond RGB are clipped
-    after the mean and not before, and in the last column and row a few pixels count too much or not at all.
+    after the mean and not before, and so are the pixels from beyond the border that the last ones hold.
     """
     means = _exact_means(image, params.block) if params.exact else _means(image, params.block)
     return _enlarged(means, params.block, image.size)

@@ -92,6 +92,15 @@ def test_odd_sizes(steps: list[str], size: tuple[int, int], used: list[bool], mo
     assert used
 
 
+@pytest.mark.parametrize("size", [(1040, 1032), (1029, 1037)])
+@pytest.mark.parametrize("step", ["pixelate", "pixelate:block=8", "blur:radius=4"])
+def test_planes_decoded_at_a_part_of_their_size(
+    step: str, size: tuple[int, int], used: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check(jpeg(size), [step], monkeypatch)
+    assert used
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 2), (17, 3), (16, 257)])
 @pytest.mark.parametrize("steps", STEPS, ids=", ".join)
 def test_any_size_is_kept(steps: list[str], size: tuple[int, int], used: list[bool]) -> None:
