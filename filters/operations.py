@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageChops
 
@@ -13,12 +13,16 @@ from filters.errors import ImageTooLarge
 from filters.output import Output
 from filters.picture import Picture
 
+if TYPE_CHECKING:
+    from filters.planes import Planes
+
 LUMA = (0.299, 0.587, 0.114)
 """Rec. 601, as Pillow's convert("L") and JPEG have it."""
 
 Size = tuple[int, int]
 
 LEVELS = 256
+IDENTITY = bytes(range(256))
 INVERTED = bytes(range(255, -1, -1))
 """ImageChops.invert does this in 0.2 ms/MP, a table takes 1.2."""
 
@@ -65,6 +69,13 @@ class Table:
     def gain(self) -> float:
         """The most levels that one level more or less in makes out."""
         return max(abs(a - b) for values in set(self.channels) for a, b in pairwise(values))
+
+    def on(self, plane: Image.Image) -> Image.Image:
+        """The first channel's table on an `L` image."""
+        values = self.channels[0]
+        if values == IDENTITY:
+            return plane
+        return ImageChops.invert(plane) if values == INVERTED else plane.point(list(values))
 
     def __call__(self, picture: Picture) -> Picture:
         pixels = picture.pixels
@@ -126,6 +137,8 @@ class Matrix:
 
     def __call__(self, picture: Picture) -> Picture:
         pixels = picture.pixels
+        if self.reads_luma_only and pixels.mode == "L":
+            return picture
         if pixels.mode == "L":
             return self._on_gray()(picture)
         if self.reads_luma_only:
@@ -153,6 +166,7 @@ class Effect:
     steep: bool = False
     shrink: int = 1
     from_shrunk: Callable[[Image.Image, Any, Size], Image.Image] | None = None
+    on_planes: Callable[[Any], Callable[[Planes], Planes] | None] | None = None
 
     def __call__(self, picture: Picture) -> Picture:
         if picture.full and self.from_shrunk:

@@ -28,6 +28,10 @@ IDENTITY = bytes(range(256))
 SPARE = 2
 """A scaled decode is at least so many times the size to which it is resized, as Pillow's `thumbnail` has it."""
 
+LEAST_SHRUNK = 128
+"""Pixels a side that a scaled decode leaves to an effect at least: those at the border are partly made up, unless the
+size is a multiple of 8, and must be few."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -96,6 +100,7 @@ class Plan:
     luma: bool = False
     shrink: int = 1
     notes: tuple[str, ...] = ()
+    exact: bool = False
 
 
 def plan(
@@ -103,11 +108,13 @@ def plan(
     size: Size,
     *,
     shrinks: bool = False,
+    shrinks_evenly: bool = False,
     output: Output = Output(),  # noqa: B008 - frozen
     limits: Limits = DEFAULT_LIMITS,
     optimise: bool = True,
 ) -> Plan:
-    """The plan for an image of that size (width, height), which can be decoded at a part of it if it `shrinks`.
+    """The plan for an image of that size (width, height), which can be decoded at a part of it if it `shrinks`, and
+    whose pixels are then the means of those that they stand for if it `shrinks_evenly`.
 
     `output` is what it is written as where no step says otherwise. Without `optimise` every step is done as it
     stands. FilterError, with `step` set: a step cannot be done on what the steps before it leave, or leaves more
@@ -125,10 +132,10 @@ def plan(
     luma = _luma_will_do(stages, exact=exact)
     if luma:
         notes.append("only the luma is decoded: nothing that follows reads colours")
-    shrink = _shrink(stages, size) if shrinks and not strict else 1
+    shrink = _shrink(stages, size, evenly=shrinks_evenly) if shrinks and not strict else 1
     if shrink > 1:
         notes.append(f"a JPEG is decoded at 1/{shrink} of its size: {stages[0].text} needs no more")
-    return Plan(tuple(stages), result, output, luma, shrink, tuple(notes))
+    return Plan(tuple(stages), result, output, luma, shrink, tuple(notes), exact)
 
 
 def written_as(pipeline: Pipeline, output: Output) -> Output:
@@ -244,10 +251,10 @@ def _steep(stages: Sequence[Stage]) -> bool:
     return False
 
 
-def _shrink(stages: Sequence[Stage], size: Size) -> int:
+def _shrink(stages: Sequence[Stage], size: Size, *, evenly: bool) -> int:
     match stages[0].operation if stages else None:
-        case Effect(from_shrunk=from_shrunk, shrink=shrink) if from_shrunk:
-            return shrink if min(size) >= 8 * shrink else 1
+        case Effect(from_shrunk=from_shrunk, shrink=shrink) if from_shrunk and evenly:
+            return shrink if min(size) >= LEAST_SHRUNK * shrink else 1
         case Geometry(scales_to=scales_to, params=params) if scales_to:
             width, height = scales_to(params, size)
             for shrink in SHRINKS:

@@ -11,7 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal, Required, TypedDict, TypeVar, Unpack, cast, get_type_hints
 
 from PIL import Image
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from filters.errors import UnknownFilter, shown
 from filters.operations import Effect, Geometry, Matrix, Operation, Size, Table, Writing
 from filters.output import Output
+from filters.planes import OnPlanes
 
 
 class Params(BaseModel):
@@ -110,6 +111,7 @@ def filter(
     steep: bool = False,
     shrink: Callable[[Any], int] = lambda params: 1,
     from_shrunk: Callable[[Image.Image, Any, Size], Image.Image] | None = None,
+    on_planes: Callable[[Any], OnPlanes | None] | None = None,
     **about: Unpack[About],
 ) -> Callable[[F], F]:
     """Register the decorated function as the filter `name`; its second parameter's annotation is the model.
@@ -120,6 +122,7 @@ def filter(
     weighted mean of that channel's pixels, with no weight below 0, so that it does not matter whether luma is taken
     before or after. `steep`: a difference of one level in may be a large one out. `from_shrunk(image, params, size)`
     does the same from an image decoded at one `shrink(params)`-th (2, 4 or 8) of `size`, and returns it in full size.
+    `on_planes(params)` is a function that does the same to the planes of a JPEG, shrunk ones too, or None.
     """
 
     def make(function: Callable[..., Any], params: Any) -> Operation:
@@ -132,6 +135,7 @@ def filter(
             steep=steep,
             shrink=shrink(params),
             from_shrunk=from_shrunk,
+            on_planes=on_planes,
         )
 
     return _decorator(name, about, make)
@@ -193,7 +197,9 @@ def _decorator(name: str, about: About, make: Callable[[Callable[..., Any], Any]
         schema = model.model_json_schema()
         info = FilterInfo(name, aliases, about["label"], about["description"], schema, cost(model()))
         colours = about.get("colours", lambda params: "same")
-        _filters[name] = Filter(info, model, partial(make, function), colours, cost, callable(cost_ms_per_mp))
+        # The same few settings come again and again, and a table takes a third of a millisecond.
+        operation = lru_cache(maxsize=32)(partial(make, function))
+        _filters[name] = Filter(info, model, operation, colours, cost, callable(cost_ms_per_mp))
         _names.update(dict.fromkeys((name, *aliases), name))
         return function
 

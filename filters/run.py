@@ -1,17 +1,24 @@
 """A photo through a pipeline: bytes in, bytes out."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
-from filters.codec import Source, encode, output_format
+from filters import planes
+from filters.codec import DEFAULT_QUALITY, Source, encode, output_format
 from filters.errors import FilterError
 from filters.header import inspect
 from filters.limits import DEFAULT_LIMITS, Limits
+from filters.operations import Size
 from filters.output import Output
 from filters.picture import Frame
 from filters.pipeline import Pipeline, parse_pipeline
-from filters.planner import Plan, plan
+from filters.planner import Plan, Stage, plan
 from filters.thumbnail import thumbnail as make_thumbnail
+from filters.thumbnail import thumbnail_of_planes
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +60,68 @@ def apply(
         pipeline,
         source.size,
         shrinks=source.shrinks,
+        shrinks_evenly=source.shrinks_evenly,
         output=Output(format, quality),
         limits=limits,
         optimise=optimise,
     )
     chosen = output_format(planned.output, header.format, planned.size)
+    if optimise and chosen == "jpeg" and source.is_plain_jpeg:
+        result = _on_planes(data, source.size, planned, thumbnail, on_step)
+        if result:
+            return result
     frames = _filtered(source.decode(luma=planned.luma, shrink=planned.shrink), planned, on_step)
     picture = next(frames).picture
-    try:
+    with _writing(chosen):
         small = make_thumbnail(picture, thumbnail) if thumbnail > 0 else None
         written = encode(picture, chosen, planned.output.quality)
         return Result(written, chosen, *picture.size, small)
-    except Exception as error:
-        raise FilterError(f"the result could not be written as {chosen}: {_reason(error)}") from error
+
+
+def _on_planes(
+    data: bytes, size: Size, planned: Plan, thumbnail: int, on_step: Callable[[int], None] | None
+) -> Result | None:
+    """The whole job on the planes of a JPEG of that size; None where it cannot be done on these."""
+    stages, output = planned.stages, planned.output
+    if planned.luma or output.max_bytes or output.keep != "nothing" or planned.exact:
+        return None
+    forms = planes.forms(stage.operation for stage in stages)
+    picture = planes.decode(data, size, planned.shrink) if forms else None
+    if picture is None or not forms:
+        return None
+    for stage, form in zip(stages, forms, strict=True):
+        picture = _done(stage, form, picture, on_step)
+    with _writing("jpeg"):
+        small = thumbnail_of_planes(picture, thumbnail) if thumbnail > 0 else None
+        return Result(planes.encode(picture, output.quality or DEFAULT_QUALITY), "jpeg", *picture.size, small)
 
 
 def _filtered(frames: Iterator[Frame], planned: Plan, on_step: Callable[[int], None] | None) -> Iterator[Frame]:
     for frame in frames:
         picture = frame.picture
         for stage in planned.stages:
-            if on_step:
-                on_step(stage.steps[0])
-            try:
-                picture = stage.operation(picture)
-            except FilterError as error:
-                error.step = stage.steps[0]
-                raise
-            except Exception as error:
-                raise FilterError(f"{stage.text} failed: {_reason(error)}", step=stage.steps[0]) from error
+            picture = _done(stage, stage.operation, picture, on_step)
         yield Frame(picture, frame.milliseconds)
+
+
+def _done(stage: Stage, operation: Callable[[T], T], picture: T, on_step: Callable[[int], None] | None) -> T:
+    if on_step:
+        on_step(stage.steps[0])
+    try:
+        return operation(picture)
+    except FilterError as error:
+        error.step = stage.steps[0]
+        raise
+    except Exception as error:
+        raise FilterError(f"{stage.text} failed: {_reason(error)}", step=stage.steps[0]) from error
+
+
+@contextmanager
+def _writing(format: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise FilterError(f"the result could not be written as {format}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -4,15 +4,28 @@ from PIL import Image
 
 from filters.codec import encode
 from filters.picture import Picture
+from filters.planes import Planes
 
 
 def thumbnail(picture: Picture, longest: int) -> bytes:
     """At most `longest` pixels a side, aspect kept, never enlarged: JPEG, or WebP where there is alpha."""
-    width, height = picture.pixels.size
-    scale = min(1.0, longest / max(width, height))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = _size(picture.pixels.size, longest)
     alpha = _small(picture.alpha, size) if picture.alpha else None
     return encode(Picture(_small(picture.pixels, size), alpha), "webp" if alpha else "jpeg", 80)
+
+
+def thumbnail_of_planes(planes: Planes, longest: int) -> bytes:
+    """The same of a JPEG's planes."""
+    size = _size(planes.size, longest)
+    luma = planes.luma if planes.luma.size == planes.size else planes.luma.crop((0, 0, *planes.size))
+    bands = [_small(band, size) for band in (luma, planes.blue, planes.red)]
+    return encode(Picture(Image.merge("YCbCr", bands).convert("RGB")), "jpeg", 80)
+
+
+def _size(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    width, height = size
+    scale = min(1.0, longest / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _small(image: Image.Image, size: tuple[int, int]) -> Image.Image:

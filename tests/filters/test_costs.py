@@ -30,9 +30,10 @@ def test_features_are_the_codecs_and_the_steps_in_order() -> None:
 
 
 def test_settings_of_much_the_same_cost_share_a_feature() -> None:
-    assert features("blur:radius=1") == features("blur:radius=3.5")
-    assert features("blur:radius=12") == features("blur:radius=150")
-    assert len({features(f"blur:radius={radius}") for radius in (0, 2, 4, 20)}) == 4
+    assert features("blur:radius=1") == features("blur:radius=2.5")
+    assert features("blur:radius=4") == features("blur:radius=150")
+    assert len({features(f"blur:radius={radius}") for radius in (0, 2, 3, 20)}) == 4
+    assert features("blur:radius=4") != features("blur:radius=4,exact=true")
     assert features("bw:threshold=1") == features("bw:threshold=200"), "the threshold does not matter"
 
 

@@ -15,7 +15,7 @@ if sys.argv[1] == "keep":
     print(memory.keep(256), end=" ")
 buffer = io.BytesIO()
 Image.effect_noise((1600, 1250), 60).convert("RGB").save(buffer, "jpeg", quality=90)
-pipeline = filters.parse_pipeline(["sepia"])
+pipeline = filters.parse_pipeline(["blur:radius=1"])
 for _ in range(3):
     filters.apply(buffer.getvalue(), pipeline)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
