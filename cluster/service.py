@@ -301,10 +301,10 @@ class Cluster:
             pass
 
     def _new_job(self, upload: Upload, pipeline: filters.Pipeline, format: str | None) -> NewJob:
-        """With its cost as learned so far. Of several frames the first is processed, so its pixels count."""
+        """With its cost as learned so far."""
         model = self._costs.model()
         features = filters.cost_features(pipeline, upload.header.format, format)
-        megapixels = upload.header.width * upload.header.height / 1e6
+        megapixels = filters.megapixels(pipeline, upload.header, format)
         return NewJob(
             upload.name,
             upload.to_json(),

@@ -2,8 +2,14 @@
 
 from PIL import Image
 
-from filters.codec import encode
-from filters.picture import Picture
+from filters.encoding import encode
+from filters.formats import SHOWN_BY_BROWSERS
+from filters.picture import Frame, Picture
+
+
+def is_its_own(size: tuple[int, int], format: str, longest: int) -> bool:
+    """Whether a result is small enough to be shown itself: making a thumbnail would cost as much as the job."""
+    return max(size) <= 2 * longest and format in SHOWN_BY_BROWSERS
 
 
 def thumbnail(picture: Picture, longest: int) -> bytes:
@@ -12,7 +18,7 @@ def thumbnail(picture: Picture, longest: int) -> bytes:
     scale = min(1.0, longest / max(width, height))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     alpha = _small(picture.alpha, size) if picture.alpha else None
-    return encode(Picture(_small(picture.pixels, size), alpha), "webp" if alpha else "jpeg", 80)
+    return encode([Frame(Picture(_small(picture.pixels, size), alpha))], "webp" if alpha else "jpeg", 80)
 
 
 def _small(image: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -75,6 +75,14 @@ def test_only_a_large_picture_gets_a_thumbnail_of_its_own(cluster: Cluster, serv
     assert cluster.job_blob(small, "thumbnail") == cluster.job_blob(small, "result")
 
 
+def test_browsers_show_no_tiff_so_even_a_small_one_gets_a_thumbnail(cluster: Cluster, server: redis.Redis) -> None:
+    answer = send(cluster, picture((60, 20)), format="tiff")
+    work(cluster, server)
+    (job,) = (job["id"] for job in answer["jobs"])
+    assert cluster.job_blob(job, "result")["format"] == "tiff"
+    assert cluster.job_blob(job, "thumbnail")["format"] == "jpeg"
+
+
 def test_a_process_goes_on_with_the_backlog_while_its_lease_lasts(cluster: Cluster, server: redis.Redis) -> None:
     answer = send(cluster, *(picture(color=f"#{shade:02x}8080") for shade in range(20)))
     assert cluster.batch(answer["batch"])["counts"]["queued"] > 0

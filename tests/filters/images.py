@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -48,6 +49,9 @@ def _without_ties(pixels: Bytes) -> Bytes:
 
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
     """The image as a file."""
+    if format == "heic":
+        format = "heif"
+        pillow_heif.register_heif_opener()  # and its saver
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return buffer.getvalue()

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import filters
+from filters import registry
+from filters.operations import Geometry, Writing
 from tests.filters import reference
 from tests.filters.images import encoded, noise, opened, photo, rgb
 
@@ -127,6 +129,8 @@ def test_full_sepia_stays_within_a_level_on_all_colours() -> None:
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 @pytest.mark.parametrize("info", filters.catalog(), ids=lambda info: info.name)
 def test_alpha_is_untouched(info: filters.FilterInfo, mode: str) -> None:
+    if isinstance(registry.find(info.name).make(filters.parse_step(info.name).params), Geometry | Writing):
+        pytest.skip("it may change the size or the format")
     image = noise(40, 30, mode)
     result = applied(image, info.name, {})
     assert result.getchannel("A").tobytes() == image.getchannel("A").tobytes()

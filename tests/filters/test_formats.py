@@ -10,8 +10,16 @@ import filters
 from tests.filters import reference
 from tests.filters.images import encoded, noise, opened, photo, png, rgb
 
-ALPHA = {"png", "webp", "tiff", "gif"}
-PILLOW_NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "tiff": "TIFF", "bmp": "BMP"}
+ALPHA = {"png", "webp", "tiff", "gif", "avif"}
+PILLOW_NAMES = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "gif": "GIF",
+    "tiff": "TIFF",
+    "bmp": "BMP",
+    "avif": "AVIF",
+}
 
 
 def unchanged(data: bytes, format: str = "png") -> Image.Image:
@@ -36,7 +44,9 @@ def test_round_trip(format: str, mode: str) -> None:
     if mode.endswith("A"):
         if format in ALPHA:
             alpha = np.asarray(image.convert("RGBA").getchannel("A"))
-            assert alpha.tolist() == np.asarray(source.getchannel("A")).tolist()
+            # An AVIF's alpha is as lossy as its colours.
+            difference = alpha.astype(int) - np.asarray(source.getchannel("A"))
+            assert np.abs(difference).max() <= (12 if format == "avif" else 0)
         else:
             # Twice through a format without alpha: the transparent half was put on white before the second pass.
             assert image.mode == mode[:-1]
@@ -44,12 +54,12 @@ def test_round_trip(format: str, mode: str) -> None:
     else:
         visible = np.ones((120, 160), bool)
     difference = rgb(image)[visible] - expected[visible]
-    least = {"jpeg": 28, "webp": 28, "gif": 24}.get(format, 300)
+    least = {"jpeg": 28, "webp": 28, "avif": 26, "gif": 24}.get(format, 300)
     assert reference.psnr(difference, np.zeros_like(difference)) >= least
 
 
 @pytest.mark.parametrize("target", filters.FORMATS)
-@pytest.mark.parametrize("source", filters.FORMATS)
+@pytest.mark.parametrize("source", filters.INPUT_FORMATS)
 def test_every_format_becomes_every_other(source: str, target: str) -> None:
     result = filters.apply(encoded(photo(), source), ["sepia"], format=target)
     assert result.format == target
@@ -65,7 +75,7 @@ def test_output_formats_have_their_usual_spellings(spelling: str) -> None:
     assert filters.apply(encoded(photo(), "png"), ["gray"], format=spelling).format == "jpeg"
 
 
-@pytest.mark.parametrize("format", ["jpeg", "webp"])
+@pytest.mark.parametrize("format", ["jpeg", "webp", "avif"])
 def test_quality_matters(format: str) -> None:
     data = encoded(photo(), "png")
     low, middle, high = (

@@ -26,6 +26,8 @@ VARIANTS = {
     "lzw tiff": encoded(photo(), "tiff", compression="tiff_lzw"),
     "jpeg tiff": encoded(photo(), "tiff", compression="jpeg"),
     "bmp": encoded(photo(), "bmp"),
+    "avif": encoded(photo(), "avif"),
+    "heic": encoded(photo(), "heic"),
 }
 
 
@@ -58,8 +60,8 @@ def test_a_truncated_file_is_refused_and_never_half_a_picture(variant: str, pipe
         (b"\x89PNX\r\n\x1a\n" + b"\0" * 50, "not an image that we know"),
         (b"%PDF-1.7 ...", "a PDF"),
         (b"PK\x03\x04....", "a ZIP archive"),
-        (b"\0\0\0\x18ftypheic" + b"\0" * 20, "a HEIC photo"),
-        (b"\0\0\0\x18ftypavif" + b"\0" * 20, "an AVIF image"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1miaf" + b"\0" * 20, "a HEIF image without AVIF or HEIC in it"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + b"\0" * 20, "a camera's raw file"),
         (b"\0\0\0\x18ftypisom" + b"\0" * 20, "a video"),
         (b"II*\0\x10\0\0\0CR\x02\0" + b"\0" * 20, "a camera's raw file"),
         (b"<svg xmlns=''/>", "an SVG drawing"),
@@ -70,7 +72,7 @@ def test_what_is_no_image_of_ours_is_named(data: bytes, what: str) -> None:
         with pytest.raises(filters.UnsupportedFormat) as caught:
             attempt()
         assert what in caught.value.detail
-        assert "we read jpeg, png, webp, gif, tiff, bmp" in caught.value.detail
+        assert "we read jpeg, png, webp, gif, tiff, bmp, avif, heic" in caught.value.detail
 
 
 def test_a_format_that_pillow_could_read_but_we_do_not_allow_is_refused() -> None:
@@ -225,7 +227,7 @@ class Counting(io.BytesIO):
         return data
 
 
-@pytest.mark.parametrize("format", filters.FORMATS)
+@pytest.mark.parametrize("format", filters.INPUT_FORMATS)
 def test_inspect_reads_a_stream_no_further_than_the_header(format: str) -> None:
     stream = Counting(encoded(noise(300, 200), format))
     stream.seek(7)
