@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import GifImagePlugin, Image, ImageChops, PngImagePlugin, TiffImagePlugin, TiffTags
 from PIL.ImageFile import ImageFile
 
 from filters.errors import FilterError, InvalidOutput, shown
@@ -20,7 +21,8 @@ QUALITY = {"jpeg": 90, "webp": 90, "avif": 80}
 """By default. An AVIF of 80 looks as good as the others at 90, to half a decibel."""
 
 _TIFF_PREDICTOR, _TIFF_XMP = 317, 700
-_GIF_REPLACES = 2  # the way of disposal: before the next frame this one is cleared
+_GIF_STAYS, _GIF_GOES = 1, 2  # ways of disposal: the next frame comes on top of this one, or in place of it
+_WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10
 _SHORTEST_IN_GIF = 20  # ms; what is shorter browsers show for 100
 
 
@@ -80,7 +82,7 @@ def within(
 
 
 def _bytes(count: int) -> str:
-    return f"{count} bytes" if count < 10_000 else f"{count / 1000:.0f} kB"
+    return f"{count} bytes" if count < 10_000 else f"{count / 1000:.4g} kB"
 
 
 def encode(
@@ -100,6 +102,8 @@ def encode(
         return _tiff(frames, metadata)
     if len(frames) > 1:
         frames = _alike(frames)
+        if format == "gif":
+            return _moving_gif(frames, plays)
     first = frames[0].picture
     buffer = io.BytesIO()
     options: dict[str, Any] = {}
@@ -126,10 +130,11 @@ def encode(
     options |= _carried(metadata, format, first.pixels.size)
     if len(frames) > 1:
         options |= _animation([frame.milliseconds for frame in frames], format, plays)
-        if format == "gif" and first.alpha:
-            options["disposal"] = _GIF_REPLACES
         options["append_images"] = [_plain(prepare(frame.picture)) for frame in frames[1:]]
     _plain(prepare(first)).save(buffer, format, **options)
+    if format == "webp" and len(frames) > 1 and first.alpha:
+        # libwebp forgets it where frames are smaller than the canvas and opaque.
+        buffer.getbuffer()[_WEBP_FLAGS] |= _WEBP_ALPHA
     return buffer.getvalue()
 
 
@@ -164,14 +169,55 @@ def _fitted(picture: Picture, size: tuple[int, int]) -> Picture:
 def _animation(milliseconds: list[int], format: str, plays: int) -> dict[str, Any]:
     """How the savers want to hear of times and repetitions."""
     options: dict[str, Any] = {"save_all": True, "duration": milliseconds}
-    match format:
-        case "gif":
-            options["duration"] = [_hundredths(time) for time in milliseconds]
-            if plays != 1:  # the loop count is that of repetitions after the first time
-                options["loop"] = max(0, min(plays, 65_536) - 1)
-        case "webp" | "png":
-            options["loop"] = min(plays, 65_535)
+    if format in ("webp", "png"):
+        options["loop"] = min(plays, 65_535)
     return options
+
+
+def _moving_gif(frames: Sequence[Frame], plays: int) -> bytes:
+    """Frame by frame: Pillow's own way keeps all in memory, shimmers where nothing moves, and writes a damaged file
+    where a frame is all transparent."""
+    parts = [b"GIF89a", struct.pack("<HHBBB", *frames[0].picture.pixels.size, 0, 0, 0)]
+    if plays != 1:  # the count is that of repetitions after the first time
+        again = max(0, min(plays, 65_536) - 1)
+        parts.append(b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<HB", again, 0))
+    before: Picture | None = None
+    for frame in frames:
+        picture = frame.picture
+        options: dict[str, Any] = {"duration": _hundredths(frame.milliseconds), "disposal": _GIF_STAYS}
+        indexed, place = _indexed(picture), (0, 0)
+        if indexed.mode == "L":
+            indexed = indexed.copy()
+            indexed.putpalette([level for level in range(256) for _ in range(3)])
+        if picture.alpha:
+            options |= {"disposal": _GIF_GOES, "transparency": indexed.info["transparency"]}
+        elif before:
+            indexed, place, spare = _changed(indexed, before.pixels, picture.pixels)
+            if spare is not None:
+                options["transparency"] = spare
+        parts += GifImagePlugin.getdata(indexed, place, include_color_table=True, interlace=False, **options)
+        before = picture
+    return b"".join((*parts, b";"))
+
+
+def _changed(
+    indexed: Image.Image, before: Image.Image, now: Image.Image
+) -> tuple[Image.Image, tuple[int, int], int | None]:
+    """The part of a frame that differs from the one before, where it lies, and the index of its transparent pixels:
+    those within it that are as they were, if the palette has room for one."""
+    difference = ImageChops.difference(before, now)
+    left, top, right, bottom = difference.getbbox() or (0, 0, 1, 1)
+    part = indexed.crop((left, top, right, bottom))
+    palette = part.getpalette(None) or []
+    spare = len(palette) // 3
+    if spare > 255:
+        return part, (left, top), None
+    same = Image.new("L", part.size, 255)
+    for band in difference.crop((left, top, right, bottom)).split():
+        same = ImageChops.darker(same, band.point([255] + [0] * 255))
+    part.putpalette([*palette, 0, 0, 0])
+    part.paste(spare, mask=same)
+    return part, (left, top), spare
 
 
 def _hundredths(milliseconds: int) -> int:
@@ -200,8 +246,10 @@ def _carried(metadata: Metadata, format: str, size: tuple[int, int]) -> Mapping[
 
 def _tiff(frames: Sequence[Frame], metadata: Metadata) -> bytes:
     first, *others = (_plain(frame.picture.joined()) for frame in frames)
+    exif = metadata.exif(*first.size)
+    inner = {tag: value for tag, value in exif.items() if isinstance(value, Mapping)}
     # With the predictor LZW halves a photo, without it the file grows.
-    tags: dict[int, Any] = {_TIFF_PREDICTOR: 2, **metadata.exif(*first.size)}
+    tags: dict[int, Any] = {_TIFF_PREDICTOR: 2, **exif, **dict.fromkeys(inner, 1)}
     if metadata.xmp:
         tags[_TIFF_XMP] = metadata.xmp
     options: dict[str, Any] = {"compression": "tiff_lzw", "tiffinfo": tags}
@@ -209,22 +257,46 @@ def _tiff(frames: Sequence[Frame], metadata: Metadata) -> bytes:
         options |= {"save_all": True, "append_images": others}
     buffer = io.BytesIO()
     first.save(buffer, "tiff", **options)
-    return buffer.getvalue()
+    return _with_directories(buffer.getvalue(), inner)
+
+
+def _with_directories(tiff: bytes, inner: Mapping[int, Mapping[int, Any]]) -> bytes:
+    """With those directories at the end, and each page's tags of these numbers pointing at them: libtiff, which
+    compresses, can write none."""
+    data = bytearray(tiff)
+    order = "<" if data.startswith(b"II") else ">"
+    places = {}
+    for tag, values in inner.items():
+        data += b"\0" * (len(data) % 2)
+        directory = TiffImagePlugin.ImageFileDirectory_v2(ifh=bytes(data[:8]), group=tag)
+        for name, value in values.items():
+            directory[name] = value
+        places[tag] = len(data)
+        data += directory.tobytes(len(data))
+    (page,) = struct.unpack_from(f"{order}I", data, 4)
+    while page and places:
+        (count,) = struct.unpack_from(f"{order}H", data, page)
+        for entry in range(page + 2, page + 2 + 12 * count, 12):
+            (tag,) = struct.unpack_from(f"{order}H", data, entry)
+            if tag in places:
+                struct.pack_into(f"{order}HHII", data, entry, tag, TiffTags.LONG, 1, places[tag])
+        (page,) = struct.unpack_from(f"{order}I", data, page + 2 + 12 * count)
+    return bytes(data)
 
 
 def _indexed(picture: Picture) -> Image.Image:
-    """At most 256 colours; pixels less than half opaque become transparent.
+    """Gray, or at most 256 colours; pixels less than half opaque become transparent.
 
     Each frame of an animation has its own palette: one for all would be worse where the scene changes.
     """
     if picture.alpha is None:
-        pixels = picture.pixels
-        return pixels if pixels.mode == "L" else _quantized(pixels, 256)
+        return picture.pixels if picture.pixels.mode == "L" else _quantized(picture.pixels, 256)
     indexed = _quantized(picture.pixels.convert("RGB"), 255)
-    palette = indexed.getpalette() or []
-    indexed.putpalette(palette + [255] * (768 - len(palette)))
-    indexed.paste(255, mask=picture.alpha.point([255 if value < 128 else 0 for value in range(256)]))
-    indexed.info["transparency"] = 255
+    palette = indexed.getpalette(None) or []
+    spare = len(palette) // 3
+    indexed.putpalette([*palette, 255, 255, 255])
+    indexed.paste(spare, mask=picture.alpha.point([255 if value < 128 else 0 for value in range(256)]))
+    indexed.info["transparency"] = spare
     return indexed
 
 
