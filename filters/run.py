@@ -59,10 +59,11 @@ def apply(
     header = inspect(data, limits)
     source = Source(data, header, limits)
 
+    wanted, shrinks = Output(format, quality), source.shrinks
+
     @cache
     def plan_of(size: Size) -> Plan:
-        output = Output(format, quality)
-        return plan(pipeline, size, shrinks=source.shrinks, output=output, limits=limits, optimise=optimise)
+        return plan(pipeline, size, shrinks=shrinks, output=wanted, limits=limits, optimise=optimise)
 
     planned = plan_of(source.size)
     output = planned.output
@@ -72,7 +73,9 @@ def apply(
         _check_all(planned, header, limits)
     metadata = source.metadata(output.keep)
     decoded = source.decode(luma=planned.luma, shrink=planned.shrink, every=every)
-    frames = list(_filtered(decoded, plan_of, limits, on_step))
+    filtered = _filtered(decoded, plan_of, limits, on_step)
+    # Not to its end for one: what was decoded would be freed, and its memory asked of the system anew to write.
+    frames = list(filtered) if every else [next(filtered)]
     first = frames[0].picture
     try:
         small = None
