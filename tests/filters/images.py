@@ -52,6 +52,8 @@ def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
     if format == "heic":
         format = "heif"
         pillow_heif.register_heif_opener()  # and its saver
+        if isinstance(options.get("exif"), Image.Exif):
+            options["exif"] = options["exif"].tobytes()  # else it would not turn the picture as its orientation says
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return buffer.getvalue()
