@@ -14,7 +14,7 @@ from filters.operations import Geometry, Size
 from filters.output import Output
 from filters.picture import Frame
 from filters.pipeline import Pipeline, parse_pipeline
-from filters.planner import Plan, plan
+from filters.planner import Plan, plan, written_as
 from filters.thumbnail import is_its_own
 from filters.thumbnail import thumbnail as make_thumbnail
 
@@ -67,7 +67,11 @@ def apply(
 
     planned = plan_of(source.size)
     output = planned.output
-    chosen = output_format(output, header.format, planned.size)
+    try:
+        chosen = output_format(output, header.format, planned.size)
+    except FilterError as error:
+        error.step = _deciding(pipeline, "format")
+        raise
     every = header.frames > 1 and holds_frames(chosen, header.format)
     if every:
         _check_all(planned, header, limits)
@@ -87,7 +91,7 @@ def apply(
             written = encode(frames, chosen, output.quality, source.plays, metadata)
         return Result(written, chosen, *first.size, small)
     except FilterError as error:
-        error.step = _limiting(pipeline)
+        error.step = _deciding(pipeline, "max_bytes")
         raise
     except Exception as error:
         raise FilterError(f"the result could not be written as {chosen}: {_reason(error)}") from error
@@ -104,10 +108,14 @@ def _check_all(planned: Plan, header: ImageHeader, limits: Limits) -> None:
         raise
 
 
-def _limiting(pipeline: Pipeline) -> int | None:
-    """The number of the step that limits the bytes."""
-    steps = [number for number, step in enumerate(pipeline, start=1) if getattr(step.params, "max_bytes", 0)]
-    return max(steps, default=None)
+def _deciding(pipeline: Pipeline, what: str) -> int | None:
+    """The number of the last step that changes this field of the output, None if none does."""
+    output, decides = Output(), None
+    for number, step in enumerate(pipeline, start=1):
+        before, output = output, written_as(Pipeline((step,)), output)
+        if getattr(output, what) != getattr(before, what):
+            decides = number
+    return decides
 
 
 def _filtered(

@@ -25,7 +25,7 @@ class Convert(registry.Params):
     max_bytes: int = Field(
         0,
         ge=0,
-        le=1_000_000_000,
+        le=100_000_000,
         description="The result's largest size; jpeg, webp and avif get the best quality that fits. 0 is no limit.",
         json_schema_extra={"label": {"en": "Largest size", "es": "Tamaño máximo"}, "unit": "bytes", "step": 1000},
     )

@@ -41,7 +41,7 @@ def test_the_last_convert_counts_and_what_it_does_not_say_stays() -> None:
     [
         ("convert:format=heic", "convert: format must be one of webp, jpeg, png, gif, tiff, bmp, avif, same, got heic"),
         ("convert:quality=101", "convert: quality must be a whole number between 0 and 100, got 101"),
-        ("convert:max_bytes=-1", "convert: max_bytes must be a whole number between 0 and 1000000000, got -1"),
+        ("convert:max_bytes=-1", "convert: max_bytes must be a whole number between 0 and 100000000, got -1"),
         ("strip:keep=some", "strip: keep must be one of nothing, copyright, all, got some"),
     ],
 )
@@ -65,6 +65,17 @@ def test_the_best_quality_that_fits(format: str, share: float) -> None:
     chosen = [quality for quality, size in sizes.items() if size == len(result.data)]
     assert chosen
     assert sizes.get(max(chosen) + 1, most + 1) > most, "one step better would not fit"
+
+
+def test_a_format_that_cannot_hold_the_size_is_the_fault_of_the_step_that_chose_it() -> None:
+    data = encoded(Image.new("L", (17_000, 2)), "png")
+    for pipeline in (["gray", "convert"], ["convert:format=gif", "convert:format=webp", "convert:format=same"]):
+        with pytest.raises(filters.InvalidOutput, match="WEBP holds at most 16383 pixels a side") as caught:
+            filters.apply(data, pipeline)
+        assert caught.value.step == 2
+    with pytest.raises(filters.InvalidOutput) as caught:
+        filters.apply(data, ["gray", "convert:format=same"], format="webp")
+    assert caught.value.step is None
 
 
 def test_what_fits_is_written_as_without_a_limit() -> None:
