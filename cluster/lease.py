@@ -99,15 +99,12 @@ def _processed(cluster: Cluster, order: WorkOrder, limit: TimeLimit, own: progre
             raise TookTooLong(number)
         own.step(number, pipeline.steps[number - 1].filter)
 
-    # A small picture that browsers show is its own thumbnail: making one would cost as much as the job.
-    small = max(order.input["width"], order.input["height"]) <= 2 * THUMBNAIL
-    small = small and (order.format or order.input["format"]) != "tiff"
     result = filters.apply(
         data,
         pipeline,
         format=order.format,
         quality=order.quality,
-        thumbnail=0 if small else THUMBNAIL,
+        thumbnail=THUMBNAIL,
         limits=cluster.limits,
         on_step=on_step,
     )
@@ -124,7 +121,7 @@ def _processed(cluster: Cluster, order: WorkOrder, limit: TimeLimit, own: progre
         stored["thumbnail"] = cluster.with_store(lambda store: store.put(thumbnail))
         stored["thumbnail_bytes"] = len(thumbnail)
         stored["thumbnail_format"] = "webp" if result.thumbnail.startswith(b"RIFF") else "jpeg"
-    else:
+    else:  # a small result is its own
         stored["thumbnail"], stored["thumbnail_format"] = stored["sha256"], result.format
     return stored
 

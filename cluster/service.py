@@ -301,11 +301,11 @@ class Cluster:
             pass
 
     def _new_job(self, upload: Upload, pipeline: filters.Pipeline, format: str | None) -> NewJob:
-        """With its cost as learned so far. Of several frames the first is processed, so its pixels count."""
+        """With its cost as learned so far."""
         model = self._costs.model()
         size = upload.header.width, upload.header.height
         features = filters.cost_features(pipeline, upload.header.format, format, size)
-        megapixels = size[0] * size[1] / 1e6
+        megapixels = filters.megapixels(pipeline, upload.header, format)
         return NewJob(
             upload.name,
             upload.to_json(),

@@ -5,8 +5,7 @@ its header, `parse_pipeline` checks what a user asked for, `catalog` lists the f
 pipeline is done. Everything raised is in `filters.errors`.
 """
 
-from filters.codec import EXTENSIONS, FORMATS, MEDIA_TYPES
-from filters.costs import FIXED_SECONDS, cost_features, estimate_seconds, prior_seconds_per_mp
+from filters.costs import FIXED_SECONDS, cost_features, estimate_seconds, megapixels, prior_seconds_per_mp
 from filters.errors import (
     BrokenImage,
     FilterError,
@@ -17,6 +16,7 @@ from filters.errors import (
     UnknownFilter,
     UnsupportedFormat,
 )
+from filters.formats import EXTENSIONS, FORMATS, INPUT_FORMATS, MEDIA_TYPES
 from filters.header import ImageHeader, inspect
 from filters.limits import Limits
 from filters.pipeline import Pipeline, Step, parse_pipeline, parse_step
@@ -30,6 +30,7 @@ __all__ = [
     "EXTENSIONS",
     "FIXED_SECONDS",
     "FORMATS",
+    "INPUT_FORMATS",
     "MEDIA_TYPES",
     "BrokenImage",
     "FilterError",
@@ -51,6 +52,7 @@ __all__ = [
     "cost_features",
     "estimate_seconds",
     "inspect",
+    "megapixels",
     "parse_pipeline",
     "parse_step",
     "plan",

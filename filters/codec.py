@@ -1,11 +1,11 @@
-"""Bytes to pixels and back: the six formats, orientation, colour, alpha."""
+"""Bytes to pixels: formats, frames, orientation, colour, alpha."""
 
 import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 from PIL import ExifTags, Image
 from PIL.BmpImagePlugin import BmpImageFile
@@ -16,23 +16,12 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from filters import colour
-from filters.errors import BrokenImage, ImageTooLarge, InvalidOutput, shown
+from filters import colour, metadata
+from filters.errors import BrokenImage, ImageTooLarge
 from filters.header import ImageHeader, check_pixels
 from filters.limits import Limits
-from filters.output import Output
+from filters.output import Keep
 from filters.picture import Frame, Picture
-
-FORMATS = ("jpeg", "png", "webp", "gif", "tiff", "bmp")
-
-MEDIA_TYPES: dict[str, str] = {name: f"image/{name}" for name in FORMATS}
-
-EXTENSIONS: dict[str, str] = {name: f".{name}" for name in FORMATS} | {"jpeg": ".jpg", "tiff": ".tif"}
-
-MAX_SIDE = {"jpeg": 65_500, "webp": 16_383, "gif": 65_535}
-"""The longest side that a format can hold, where a photo could reach it."""
-
-DEFAULT_QUALITY = 90
 
 # The plugins themselves and not Image.open: no other format can be reached, a multi-picture JPEG is its first
 # picture, and our own pixel limit is the one that counts, without touching Pillow's global MAX_IMAGE_PIXELS.
@@ -44,6 +33,23 @@ _PLUGINS: dict[str, type[ImageFile]] = {
     "tiff": TiffImageFile,
     "bmp": BmpImageFile,
 }
+
+
+def _opened(data: bytes, format: str) -> ImageFile:
+    match format:  # late, because few need these two and they take 6 and 38 ms; one thread, as a process has one core
+        case "avif":
+            from PIL import AvifImagePlugin
+
+            AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+            return AvifImagePlugin.AvifImageFile(io.BytesIO(data))
+        case "heic":
+            import pillow_heif
+
+            pillow_heif.options.DECODE_THREADS = 1
+            plugin: type[ImageFile] = pillow_heif.HeifImageFile
+            return plugin(io.BytesIO(data))
+    return _PLUGINS[format](io.BytesIO(data))
+
 
 _ORIENTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -58,8 +64,6 @@ _ORIENTATIONS = {
 _TURNED = (5, 6, 7, 8)
 """Orientations that swap width and height."""
 
-_TIFF_PREDICTOR = 317
-
 
 class Source:
     """An image file that has been opened: its header is known, no pixel has been decoded yet.
@@ -71,7 +75,7 @@ class Source:
         self.header = header
         self._limits = limits
         with self._named():
-            self._image = _PLUGINS[header.format](io.BytesIO(data))
+            self._image = _opened(data, header.format)
             check_pixels(self._image.width * self._image.height, *self._image.size, 1, limits)
             if header.format == "png":
                 self._image.load()  # its EXIF data may come after the pixels, and Pillow hides what is wrong with these
@@ -103,15 +107,30 @@ class Source:
             and self._image.layer[0][1] == self._image.layer[0][2]
         )
 
-    def decode(self, *, luma: bool = False, shrink: int = 1) -> Iterator[Frame]:
-        """The first frame, as a person would see it; metadata is left behind.
+    @property
+    def plays(self) -> int:
+        """How often an animation is played, 0 for ever."""
+        loop = self._image.info.get("loop")
+        if self.header.format == "gif":  # it counts the repetitions after the first time
+            return 1 if loop is None else loop + 1 if loop else 0
+        return loop if isinstance(loop, int) else 0
 
-        With `luma` it has one channel. Of a JPEG that is the luma as stored: a quarter faster, and the same but for
+    def metadata(self, keep: Keep) -> metadata.Metadata:
+        """To be asked for before anything is decoded."""
+        return metadata.read(self._image, keep)
+
+    def decode(self, *, luma: bool = False, shrink: int = 1, every: bool = False) -> Iterator[Frame]:
+        """The first frame, or `every` one, as a person would see it; metadata is left behind.
+
+        Where `luma` will do, of a JPEG only the luma as stored is decoded: a quarter faster, and the same but for
         colours beyond RGB, where the stored luma is nearer to the original than that of the clipped colours.
         `shrink` 2, 4 or 8 decodes at that part of the size, where the file `shrinks`.
         BrokenImage: cut short, damaged, or of a kind that cannot be decoded. ImageTooLarge: more than the header
         admitted, or more than the memory holds.
         """
+        if every and self.header.frames > 1:
+            yield from self._all()
+            return
         with self._named():
             image = self._image
             profile = image.info.get("icc_profile")
@@ -122,13 +141,31 @@ class Source:
                 if as_stored or shrink > 1:
                     image.draft("L" if as_stored else None, size)
             image.load()
-            picture = _split(image, profile)
-            if luma and picture.pixels.mode != "L":
-                picture = picture.with_pixels(picture.pixels.convert("L"))
-            picture = _upright(picture, self._orientation)
+            picture = _upright(_split(image, profile), self._orientation)
         # Savers write what they find in `info` (comments, profiles, transparency), and filters copy it along.
         picture.pixels.info.clear()
         yield Frame(picture if picture.pixels.size == self.size else replace(picture, full=self.size))
+
+    def _all(self) -> Iterator[Frame]:
+        """As many frames as the header promised, each as it is to be seen: on top of those before it."""
+        image = self._image
+        # A PNG's picture for programs that know no animations may be none of its frames.
+        first = 1 if image.info.get("default_image") else 0
+        pixels = 0
+        for number in range(first, first + self.header.frames):
+            with self._named():
+                if self.header.format == "tiff":
+                    for inherited in ("icc_profile", "transparency"):  # each page has its own, or none
+                        if number:
+                            image.info.pop(inherited, None)
+                image.seek(number)
+                pixels += image.width * image.height
+                check_pixels(pixels, *image.size, number + 1, self._limits)
+                frame = image.copy()
+                milliseconds = round(image.info.get("duration", 0))
+                picture = _upright(_split(frame, frame.info.get("icc_profile")), self._orientation)
+            picture.pixels.info.clear()
+            yield Frame(picture, milliseconds)
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -221,75 +258,3 @@ def _upright(picture: Picture, orientation: int) -> Picture:
         return picture
     alpha = picture.alpha.transpose(method) if picture.alpha else None
     return Picture(picture.pixels.transpose(method), alpha)
-
-
-def output_format(output: Output, input_format: str, size: tuple[int, int]) -> str:
-    """The format to write an image of that size in: the input's if `output` names none.
-
-    InvalidOutput: there is no such format or quality, or the format cannot hold an image of that size.
-    """
-    chosen = input_format if output.format is None else str(output.format).strip().lower()
-    chosen = {"jpg": "jpeg", "tif": "tiff"}.get(chosen, chosen)
-    if chosen not in FORMATS:
-        raise InvalidOutput(f"there is no output format '{shown(output.format)}'; choose one of {', '.join(FORMATS)}")
-    quality = output.quality
-    if quality is not None and (type(quality) is not int or not 1 <= quality <= 100):
-        raise InvalidOutput(f"quality must be a whole number between 1 and 100, got {shown(quality)}")
-    limit = MAX_SIDE.get(chosen)
-    if limit and max(size) > limit:
-        raise InvalidOutput(
-            f"{chosen.upper()} holds at most {limit} pixels a side and the image is "
-            f"{size[0]} x {size[1]}; choose png, tiff or bmp"
-        )
-    return chosen
-
-
-def encode(picture: Picture, format: str, quality: int | None = None) -> bytes:
-    """The file's bytes, without metadata. `quality` (1..100, 90 by default) matters to jpeg and webp only.
-
-    PNG, WebP and TIFF keep the alpha, GIF keeps it as transparent or not; JPEG and BMP get the image on white
-    (few programs heed the alpha of a BMP).
-    """
-    image = picture.joined() if format in ("png", "webp", "tiff") else picture.on_white()
-    options: Mapping[str, Any] = {}
-    match format:
-        case "jpeg":
-            options = {"quality": quality or DEFAULT_QUALITY}
-        case "webp":
-            # Method 1: 37 ms/MP where the default 4 takes 97, at the same size and quality.
-            options = {"quality": quality or DEFAULT_QUALITY, "method": 1}
-        case "png":
-            # Level 1: 80 ms/MP on a photo where 6 takes 500 for a tenth less bytes.
-            options = {"compress_level": 1}
-        case "tiff":
-            # With the predictor LZW halves a photo, without it the file grows.
-            options = {"compression": "tiff_lzw", "tiffinfo": {_TIFF_PREDICTOR: 2}}
-        case "gif":
-            image, options = _indexed(picture)
-    buffer = io.BytesIO()
-    image.save(buffer, format, **options)
-    return buffer.getvalue()
-
-
-def _indexed(picture: Picture) -> tuple[Image.Image, Mapping[str, Any]]:
-    """At most 256 colours, and how to save them; pixels less than half opaque become transparent."""
-    if picture.alpha is None:
-        pixels = picture.pixels
-        return (pixels if pixels.mode == "L" else _quantized(pixels, 256)), {}
-    indexed = _quantized(picture.pixels.convert("RGB"), 255)
-    indexed.putpalette((indexed.getpalette() or []) + [255, 255, 255])
-    indexed.paste(255, mask=picture.alpha.point([255 if value < 128 else 0 for value in range(256)]))
-    return indexed, {"transparency": 255}
-
-
-def _quantized(image: Image.Image, colours: int) -> Image.Image:
-    """Exact where the image has that few colours, else dithered to a palette made from a sample of it.
-
-    A palette made from all pixels takes 530 ms/MP instead of 77 and is hardly better.
-    """
-    if image.getcolors(colours):
-        return image.quantize(colours, Image.Quantize.MEDIANCUT)
-    width, height = image.size
-    sample = image.resize((min(width, 320), min(height, 320)), Image.Resampling.NEAREST)
-    palette = sample.quantize(colours, Image.Quantize.MEDIANCUT)
-    return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)

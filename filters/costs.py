@@ -11,8 +11,9 @@ import bisect
 import math
 from functools import lru_cache
 
-from filters import planner, registry
+from filters import formats, planner, registry
 from filters.errors import FilterError
+from filters.header import ImageHeader
 from filters.operations import Geometry, Operation, Size
 from filters.output import Output
 from filters.pipeline import Pipeline
@@ -20,12 +21,21 @@ from filters.pipeline import Pipeline
 FIXED_SECONDS = 0.0015
 """For every job, however small: opening, thumbnail, storing."""
 
-DECODE_MS_PER_MP = {"jpeg": 4.9, "png": 25.0, "webp": 18.0, "gif": 10.0, "tiff": 12.6, "bmp": 1.5}
-ENCODE_MS_PER_MP = {"jpeg": 3.2, "png": 80.0, "webp": 38.0, "gif": 77.0, "tiff": 45.0, "bmp": 1.6}
+DECODE_MS_PER_MP = {
+    "jpeg": 4.9,
+    "png": 25.0,
+    "webp": 18.0,
+    "gif": 10.0,
+    "tiff": 12.6,
+    "bmp": 1.5,
+    "avif": 22.0,
+    "heic": 60.0,
+}
+ENCODE_MS_PER_MP = {"jpeg": 3.2, "png": 80.0, "webp": 38.0, "gif": 77.0, "tiff": 45.0, "bmp": 1.6, "avif": 90.0}
 """Photos in colour; what a filter does to their noise moves png and tiff by a factor of two either way."""
 
 LUMA_DECODE_MS_PER_MP = 2.9
-ENCODE_GRAY_MS_PER_MP = {"jpeg": 2.1, "png": 20.0, "webp": 36.0, "gif": 12.0, "tiff": 10.0, "bmp": 0.3}
+ENCODE_GRAY_MS_PER_MP = {"jpeg": 2.1, "png": 20.0, "webp": 36.0, "gif": 12.0, "tiff": 10.0, "bmp": 0.3, "avif": 90.0}
 
 GRAY_SHARE = 0.4
 """Cost of a step on gray pixels over its cost on colour: 0.35 for blur, 0.5 to 0.8 for most others (measured)."""
@@ -64,7 +74,7 @@ def cost_features(
         now = now and _after(found.operation(step.params), now)
         colours = found.colours(step.params)
         gray = colours == "gray" or (gray and colours == "same")
-    written = planner.written_as(pipeline, Output(output_format)).format or input_format
+    written = _written(pipeline, input_format, output_format)
     return (f"{input_format}>{written}{_GRAY if gray else ''}{_share(now, size)}", *steps)
 
 
@@ -107,6 +117,17 @@ def estimate_seconds(
     """CPU seconds that one image should take on one ordinary core, before anything has been learned."""
     features = cost_features(pipeline, input_format, output_format)
     return FIXED_SECONDS + megapixels * sum(map(prior_seconds_per_mp, features))
+
+
+def megapixels(pipeline: Pipeline, header: ImageHeader, output_format: str | None = None) -> float:
+    """Those that a job works on: of every frame where its result keeps them, else of the first."""
+    written = _written(pipeline, header.format, output_format)
+    frames = header.frames if formats.holds_frames(written, header.format) else 1
+    return header.width * header.height * frames / 1e6
+
+
+def _written(pipeline: Pipeline, input_format: str, output_format: str | None) -> str:
+    return planner.written_as(pipeline, Output(output_format)).format or formats.same(input_format)
 
 
 def _codecs(before: str, after: str, *, gray: bool, written: float) -> float:

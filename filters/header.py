@@ -8,7 +8,7 @@ every loop is bounded by the limits or by `MAX_CHUNKS`, and only the bytes that 
 import contextlib
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -35,11 +35,16 @@ LOOKALIKES = (
 """What people drop by mistake, by the first bytes."""
 
 BRANDS = {
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"hevc", b"mif1", b"msf1"), "a HEIC photo"),
-    **dict.fromkeys((b"avif", b"avis"), "an AVIF image"),
-    b"crx ": "a camera's raw file",
+    **dict.fromkeys((b"avif", b"avis"), "avif"),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "heic"),
 }
-"""The same for files of the MP4 family."""
+"""What a file of the MP4 family says that it holds; some say so in their list of compatible brands only."""
+
+MAX_BRANDS_BYTES = 256
+"""Of that list as much is read."""
+
+MAX_BOX = 2**20
+"""Bytes of a box of an AVIF or HEIC file that is read as a whole; the properties of a photo take some kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,12 @@ def inspect(source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> ImageH
         return _read(stream, limits)
     finally:
         stream.seek(before)
+
+
+def check_frames(frames: int, limits: Limits) -> None:
+    """ImageTooLarge when there are more frames than the limit."""
+    if frames > limits.max_frames:
+        raise ImageTooLarge(f"the image has more than {limits.max_frames} frames, the limit")
 
 
 def check_pixels(pixels: int, width: int, height: int, frames: int, limits: Limits) -> None:
@@ -103,6 +114,9 @@ class _Reader:
     def skip(self, count: int) -> None:
         self._stream.seek(count, io.SEEK_CUR)
 
+    def tell(self) -> int:
+        return self._stream.tell()
+
     def go_to(self, offset: int) -> None:
         self._stream.seek(offset)
 
@@ -127,8 +141,7 @@ class _Frames:
         self.first = self.first or (width, height)
         self.count += times
         self._pixels += width * height * times
-        if self.count > self._limits.max_frames:
-            raise ImageTooLarge(f"the image has more than {self._limits.max_frames} frames, the limit")
+        check_frames(self.count, self._limits)
         check_pixels(self._pixels, width, height, self.count, self._limits)
 
 
@@ -138,7 +151,7 @@ def _read(stream: BinaryIO, limits: Limits) -> ImageHeader:
         has, may = (_short(count / 2**20) for count in (size, limits.max_bytes))
         raise ImageTooLarge(f"the file is {has} MiB; the limit is {may} MiB")
     stream.seek(0)
-    kind = _sniff(stream.read(18))
+    kind = _sniff(stream.read(MAX_BRANDS_BYTES))
     stream.seek(0)
     frames = _Frames(limits)
     # A file that ends within its later frames is fine here: only decoding tells whether the first is whole.
@@ -150,7 +163,7 @@ def _read(stream: BinaryIO, limits: Limits) -> ImageHeader:
 
 
 def _sniff(prefix: bytes) -> str:
-    """The format by the first 18 bytes."""
+    """The format by the first bytes."""
     if prefix.startswith(b"\xff\xd8\xff"):
         return "jpeg"
     if prefix.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -163,14 +176,27 @@ def _sniff(prefix: bytes) -> str:
         return "tiff"
     if prefix.startswith(b"BM") and (len(prefix) < 18 or int.from_bytes(prefix[14:18], "little") in BMP_HEADERS):
         return "bmp"
+    for brand in _brands(prefix):
+        if brand in BRANDS:
+            return BRANDS[brand]
     raise _unsupported(_guess(prefix))
+
+
+def _brands(prefix: bytes) -> list[bytes]:
+    """The major and the compatible brands of a file of the MP4 family."""
+    if prefix[4:8] != b"ftyp":
+        return []
+    listed = prefix[16 : int.from_bytes(prefix[:4], "big")]
+    return [prefix[8:12], *(listed[place : place + 4] for place in range(0, len(listed), 4))]
 
 
 def _guess(prefix: bytes) -> str:
     if not prefix:
         return "an empty file"
-    if prefix[4:8] == b"ftyp":
-        return BRANDS.get(prefix[8:12], "a video or a sound, not an image")
+    if brands := _brands(prefix):
+        if brands[0] == b"crx ":
+            return "a camera's raw file"
+        return "a HEIF image without AVIF or HEIC in it" if b"mif1" in brands else "a video or a sound, not an image"
     names = (name for magic, name in LOOKALIKES if prefix.startswith(magic))
     return next(names, "not an image that we know")
 
@@ -306,6 +332,109 @@ def _bmp(reader: _Reader, frames: _Frames) -> None:
     frames.add(width, abs(height))
 
 
+def _heif(reader: _Reader, frames: _Frames) -> None:
+    """AVIF and HEIC: the size that the `meta` box gives the primary image, and the samples of a `moov` box if the
+    file says that it is a sequence."""
+    size: tuple[int, int] | None = None
+    major = reader.unpack(">8x4s")[0]
+    reader.go_to(0)
+    for kind, end in _boxes(reader, None):
+        if kind == b"meta" and size is None:
+            size = _primary_size(reader, end)
+            if size and major != b"avis":
+                frames.add(*size)
+                return
+        elif kind == b"moov" and major == b"avis":
+            samples, track = _samples(reader, end)
+            size = track or size
+            if size:
+                frames.add(*size, max(1, samples))
+            return
+    if size:
+        frames.add(*size)
+
+
+def _boxes(reader: _Reader, parent: int | None) -> Iterator[tuple[bytes, int]]:
+    """The kind of each box in turn, and where it ends; the reader stands at its contents. `parent` is where the box
+    that holds them ends, None for the file."""
+    place = reader.tell()
+    while parent is None or place < parent:
+        reader.count_chunk()
+        reader.go_to(place)
+        length, kind = reader.unpack(">I4s")
+        if length == 1:
+            (length,) = reader.unpack(">Q")
+        elif length == 0 and parent is None:  # up to the end of the file
+            length = 2**62
+        end = place + length
+        if end < reader.tell() or end >= 2**63 or (parent is not None and end > parent):
+            raise BrokenImage(f"the image is damaged: a part of it says that it has {length} bytes")
+        yield kind, end
+        place = end
+
+
+def _primary_size(reader: _Reader, end: int) -> tuple[int, int] | None:
+    """Of the primary image by its `ispe` property; of the largest image if no property is its."""
+    reader.skip(4)
+    primary, sizes, owners = 0, {}, {}
+    for kind, box_end in _boxes(reader, end):
+        if kind == b"pitm":
+            (version,) = reader.unpack(">B3x")
+            (primary,) = reader.unpack(">I" if version else ">H")
+        elif kind == b"iprp":
+            for part, part_end in _boxes(reader, box_end):
+                if part == b"ipco":
+                    for index, (name, _) in enumerate(_boxes(reader, part_end), start=1):
+                        if name == b"ispe":
+                            sizes[index] = reader.unpack(">4xII")
+                elif part == b"ipma":
+                    owners = _owners(reader, part_end)
+    own = [sizes[index] for index in owners.get(primary, ()) if index in sizes]
+    return max(own or sizes.values(), key=lambda size: size[0] * size[1], default=None)
+
+
+def _owners(reader: _Reader, end: int) -> dict[int, list[int]]:
+    """From the image's number to the numbers of its properties."""
+    data = reader.take(min(end - reader.tell(), MAX_BOX)).ljust(8, b"\0")
+    version, flags, count = struct.unpack_from(">B2xBI", data)
+    item, property = (">IB" if version else ">HB"), (">H" if flags & 1 else ">B")
+    unessential = 0x7FFF if flags & 1 else 0x7F
+    place, owners = 8, {}
+    for _ in range(count):
+        if place + struct.calcsize(item) > len(data):
+            break
+        owner, length = struct.unpack_from(item, data, place)
+        place += struct.calcsize(item)
+        listed = data[place : place + length * struct.calcsize(property)]
+        place += len(listed)
+        whole = len(listed) // struct.calcsize(property) * struct.calcsize(property)
+        owners[owner] = [index & unessential for (index,) in struct.iter_unpack(property, listed[:whole])]
+    return owners
+
+
+def _samples(reader: _Reader, end: int) -> tuple[int, tuple[int, int] | None]:
+    """How many pictures the longest track of a sequence has, and the size of the largest."""
+    most, sizes = 0, []
+    for kind, track_end in _boxes(reader, end):
+        for part, part_end in _boxes(reader, track_end) if kind == b"trak" else ():
+            if part == b"tkhd":
+                version = reader.unpack(">B3x")[0]
+                width, height = reader.unpack(">84xII" if version else ">72xII")
+                sizes.append((width >> 16, height >> 16))
+            elif part == b"mdia":
+                most = max(most, _sample_count(reader, part_end))
+    return most, max(sizes, key=lambda size: size[0] * size[1], default=None)
+
+
+def _sample_count(reader: _Reader, end: int) -> int:
+    """As the sample table within a track's media says."""
+    for name in (b"minf", b"stbl", b"stsz"):
+        end = next((inner for kind, inner in _boxes(reader, end) if kind == name), 0)
+        if not end:
+            return 0
+    return int(reader.unpack(">8xI")[0])
+
+
 _READERS: dict[str, Callable[[_Reader, _Frames], None]] = {
     "jpeg": _jpeg,
     "png": _png,
@@ -313,4 +442,6 @@ _READERS: dict[str, Callable[[_Reader, _Frames], None]] = {
     "gif": _gif,
     "tiff": _tiff,
     "bmp": _bmp,
+    "avif": _heif,
+    "heic": _heif,
 }

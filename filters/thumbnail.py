@@ -2,16 +2,22 @@
 
 from PIL import Image
 
-from filters.codec import encode
-from filters.picture import Picture
+from filters.encoding import encode
+from filters.formats import SHOWN_BY_BROWSERS
+from filters.picture import Frame, Picture
 from filters.planes import Planes
+
+
+def is_its_own(size: tuple[int, int], format: str, longest: int) -> bool:
+    """Whether a result is small enough to be shown itself: making a thumbnail would cost as much as the job."""
+    return max(size) <= 2 * longest and format in SHOWN_BY_BROWSERS
 
 
 def thumbnail(picture: Picture, longest: int) -> bytes:
     """At most `longest` pixels a side, aspect kept, never enlarged: JPEG, or WebP where there is alpha."""
     size = _size(picture.pixels.size, longest)
     alpha = _small(picture.alpha, size) if picture.alpha else None
-    return encode(Picture(_small(picture.pixels, size), alpha), "webp" if alpha else "jpeg", 80)
+    return encode([Frame(Picture(_small(picture.pixels, size), alpha))], "webp" if alpha else "jpeg", 80)
 
 
 def thumbnail_of_planes(planes: Planes, longest: int) -> bytes:
@@ -19,7 +25,7 @@ def thumbnail_of_planes(planes: Planes, longest: int) -> bytes:
     size = _size(planes.size, longest)
     luma = planes.luma if planes.luma.size == planes.size else planes.luma.crop((0, 0, *planes.size))
     bands = [_small(band, size) for band in (luma, planes.blue, planes.red)]
-    return encode(Picture(Image.merge("YCbCr", bands).convert("RGB")), "jpeg", 80)
+    return encode([Frame(Picture(Image.merge("YCbCr", bands).convert("RGB")))], "jpeg", 80)
 
 
 def _size(size: tuple[int, int], longest: int) -> tuple[int, int]:

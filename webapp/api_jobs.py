@@ -33,8 +33,11 @@ FORM_SCHEMA = {
             "items": {"type": "string"},
             "description": "Instead of `pipeline`: a step like `blur:radius=4`, repeated in order",
         },
-        "format": {"enum": list(filters.FORMATS), "description": "Of the results; else each keeps its own"},
-        "quality": {"type": "integer", "minimum": 1, "maximum": 100, "description": "For jpeg and webp"},
+        "format": {
+            "enum": list(filters.FORMATS),
+            "description": "Of the results; else each keeps its own, and HEIC becomes JPEG",
+        },
+        "quality": {"type": "integer", "minimum": 1, "maximum": 100, "description": "For jpeg, webp and avif"},
         "priority": {"type": "integer", "minimum": 0, "maximum": 9, "description": "Higher runs sooner"},
         "batch": {
             "type": "string",

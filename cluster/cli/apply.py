@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     help="Folder for the results; made if it is not there.",
 )
 @click.option("--format", "output_format", type=click.Choice(filters.FORMATS), help="Format of the results.")
-@click.option("--quality", type=click.IntRange(1, 100), help="Quality of JPEG and WebP results (default: 90).")
+@click.option(
+    "--quality", type=click.IntRange(1, 100), help="Quality of JPEG, WebP and AVIF results (default: 90; AVIF: 80)."
+)
 @click.option("--local", is_flag=True, help="Work on this PC alone; needs no cluster.")
 @data_option
 @plain_errors

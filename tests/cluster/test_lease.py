@@ -75,6 +75,31 @@ def test_only_a_large_picture_gets_a_thumbnail_of_its_own(cluster: Cluster, serv
     assert cluster.job_blob(small, "thumbnail") == cluster.job_blob(small, "result")
 
 
+def test_browsers_show_no_tiff_so_even_a_small_one_gets_a_thumbnail(cluster: Cluster, server: redis.Redis) -> None:
+    answer = send(cluster, picture((60, 20)), format="tiff")
+    work(cluster, server)
+    (job,) = (job["id"] for job in answer["jobs"])
+    assert cluster.job_blob(job, "result")["format"] == "tiff"
+    assert cluster.job_blob(job, "thumbnail")["format"] == "jpeg"
+
+
+def test_an_animation_stays_one_and_costs_what_all_its_frames_do(cluster: Cluster, server: redis.Redis) -> None:
+    frames = [Image.new("RGB", (700, 100), (shade, 0, 0)) for shade in (50, 100, 150)]
+    file = io.BytesIO()
+    frames[0].save(file, "gif", save_all=True, append_images=frames[1:], duration=100)
+    moving, still = (send(cluster, file.getvalue(), format=format)["jobs"][0]["id"] for format in (None, "jpeg"))
+    assert float(server.hget(keys.job(moving), "mp")) == pytest.approx(0.21)
+    assert float(server.hget(keys.job(still), "mp")) == pytest.approx(0.07)
+    while server.zcard(keys.waiting("pc-1")):
+        work(cluster, server)
+    counts = [
+        filters.inspect(cluster.store.get(cluster.job_blob(job, which)["sha256"])).frames
+        for job in (moving, still)
+        for which in ("result", "thumbnail")
+    ]
+    assert counts == [3, 1, 1, 1]
+
+
 def test_a_process_goes_on_with_the_backlog_while_its_lease_lasts(cluster: Cluster, server: redis.Redis) -> None:
     answer = send(cluster, *(picture(color=f"#{shade:02x}8080") for shade in range(20)))
     assert cluster.batch(answer["batch"])["counts"]["queued"] > 0

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -48,6 +49,11 @@ def _without_ties(pixels: Bytes) -> Bytes:
 
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
     """The image as a file."""
+    if format == "heic":
+        format = "heif"
+        pillow_heif.register_heif_opener()  # and its saver
+        if isinstance(options.get("exif"), Image.Exif):
+            options["exif"] = options["exif"].tobytes()  # else it would not turn the picture as its orientation says
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return buffer.getvalue()

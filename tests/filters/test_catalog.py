@@ -15,12 +15,12 @@ import filters
 from filters import errors, registry
 
 PUBLIC = {
-    *("EXTENSIONS", "FIXED_SECONDS", "FORMATS", "MEDIA_TYPES"),
+    *("EXTENSIONS", "FIXED_SECONDS", "FORMATS", "INPUT_FORMATS", "MEDIA_TYPES"),
     *("BrokenImage", "FilterError", "ImageTooLarge", "InvalidOutput", "InvalidParameter", "InvalidPipeline"),
     *("UnknownFilter", "UnsupportedFormat"),
     *("FilterInfo", "ImageHeader", "Limits", "Pipeline", "Result", "Step"),
     *("Plan", "apply", "catalog", "inspect", "parse_pipeline", "parse_step", "plan"),
-    *("cost_features", "estimate_seconds", "prior_seconds_per_mp"),
+    *("cost_features", "estimate_seconds", "megapixels", "prior_seconds_per_mp"),
 }
 
 NEW_FILTER = '''
@@ -69,8 +69,9 @@ def test_public_names() -> None:
 
 
 def test_formats_have_a_media_type_and_an_extension() -> None:
-    assert filters.FORMATS == ("jpeg", "png", "webp", "gif", "tiff", "bmp")
-    assert set(filters.MEDIA_TYPES) == set(filters.EXTENSIONS) == set(filters.FORMATS)
+    assert filters.FORMATS == ("jpeg", "png", "webp", "gif", "tiff", "bmp", "avif")
+    assert set(filters.INPUT_FORMATS) - set(filters.FORMATS) == {"heic"}
+    assert set(filters.MEDIA_TYPES) == set(filters.EXTENSIONS) == set(filters.INPUT_FORMATS)
     assert (filters.MEDIA_TYPES["jpeg"], filters.EXTENSIONS["jpeg"]) == ("image/jpeg", ".jpg")
 
 

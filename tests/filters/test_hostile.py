@@ -26,6 +26,19 @@ VARIANTS = {
     "lzw tiff": encoded(photo(), "tiff", compression="tiff_lzw"),
     "jpeg tiff": encoded(photo(), "tiff", compression="jpeg"),
     "bmp": encoded(photo(), "bmp"),
+    "avif": encoded(photo(), "avif"),
+    "heic": encoded(photo(), "heic"),
+}
+
+MOVING = {
+    format: encoded(
+        noise(40, 30, seed=0),
+        format,
+        save_all=True,
+        append_images=[noise(40, 30, seed=seed) for seed in (1, 2)],
+        exif=b"Exif\0\0II*\0\x08\0\0\0\1\0\x3b\1\2\0\4\0\0\0Ana\0\0\0\0\0",
+    )
+    for format in ("gif", "webp", "png", "avif", "tiff")
 }
 
 
@@ -58,8 +71,8 @@ def test_a_truncated_file_is_refused_and_never_half_a_picture(variant: str, pipe
         (b"\x89PNX\r\n\x1a\n" + b"\0" * 50, "not an image that we know"),
         (b"%PDF-1.7 ...", "a PDF"),
         (b"PK\x03\x04....", "a ZIP archive"),
-        (b"\0\0\0\x18ftypheic" + b"\0" * 20, "a HEIC photo"),
-        (b"\0\0\0\x18ftypavif" + b"\0" * 20, "an AVIF image"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1miaf" + b"\0" * 20, "a HEIF image without AVIF or HEIC in it"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + b"\0" * 20, "a camera's raw file"),
         (b"\0\0\0\x18ftypisom" + b"\0" * 20, "a video"),
         (b"II*\0\x10\0\0\0CR\x02\0" + b"\0" * 20, "a camera's raw file"),
         (b"<svg xmlns=''/>", "an SVG drawing"),
@@ -70,7 +83,7 @@ def test_what_is_no_image_of_ours_is_named(data: bytes, what: str) -> None:
         with pytest.raises(filters.UnsupportedFormat) as caught:
             attempt()
         assert what in caught.value.detail
-        assert "we read jpeg, png, webp, gif, tiff, bmp" in caught.value.detail
+        assert "we read jpeg, png, webp, gif, tiff, bmp, avif, heic" in caught.value.detail
 
 
 def test_a_format_that_pillow_could_read_but_we_do_not_allow_is_refused() -> None:
@@ -204,6 +217,118 @@ def test_damaged_bytes_give_a_picture_or_a_named_error(
     assert opened(result.data).size == (result.width, result.height)
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    variant=st.sampled_from(sorted(MOVING)),
+    patches=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
+    in_header=st.booleans(),
+)
+def test_damaged_animations_give_an_animation_or_a_named_error(
+    variant: str, patches: list[tuple[float, int]], in_header: bool
+) -> None:
+    data = bytearray(MOVING[variant])
+    reach = min(len(data), 200) if in_header else len(data)
+    for place, value in patches:
+        data[int(place * reach)] = value
+    try:
+        result = filters.apply(bytes(data), ["negative", "strip:keep=all"], limits=Limits(max_pixels=1_000_000))
+    except (filters.BrokenImage, filters.UnsupportedFormat, filters.ImageTooLarge):
+        return
+    assert opened(result.data).size == (result.width, result.height)
+    assert filters.inspect(result.data).frames <= 1_000_000
+
+
+# -- AVIF and HEIC: boxes within boxes ------------------------------------------------------------------------------
+
+
+def box(kind: bytes, *contents: bytes, length: int | None = None) -> bytes:
+    body = b"".join(contents)
+    return struct.pack(">I4s", 8 + len(body) if length is None else length, kind) + body
+
+
+def ispe(width: int, height: int) -> bytes:
+    return box(b"ispe", bytes(4), struct.pack(">II", width, height))
+
+
+def heif(*properties: bytes, brand: bytes = b"heic", owners: bytes | None = None, primary: int = 1) -> bytes:
+    """An image whose first property is that of item 1, unless `owners` say otherwise."""
+    if owners is None:
+        owners = struct.pack(">IIHBB", 0, 1, 1, 1, 0x81)
+    meta = box(
+        b"meta",
+        bytes(4),
+        box(b"pitm", bytes(4), struct.pack(">H", primary)),
+        box(b"iprp", box(b"ipco", *properties), box(b"ipma", owners)),
+    )
+    return box(b"ftyp", brand, bytes(4), b"mif1", brand) + meta
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"avif"])
+def test_the_size_of_the_primary_image_counts(brand: bytes) -> None:
+    """A photo of an iPhone lists its tiles, its thumbnail and what it was put together to."""
+    data = heif(ispe(512, 512), ispe(4032, 3024), ispe(320, 240), brand=brand)
+    assert filters.inspect(data).width == 512
+    second = struct.pack(">IIHBBB", 0, 1, 1, 2, 0x03 | 0x80, 0x02)
+    assert filters.inspect(heif(ispe(512, 512), ispe(4032, 3024), box(b"pixi"), brand=brand, owners=second)) == (
+        filters.ImageHeader({b"heic": "heic", b"avif": "avif"}[brand], 4032, 3024, 1)
+    )
+    wide = struct.pack(">BBBBIIBHH", 1, 0, 0, 1, 1, 1, 1, 0x8002, 0)  # numbers of 32 and of 15 bits
+    assert filters.inspect(heif(ispe(512, 512), ispe(4032, 3024), brand=brand, owners=wide)).width == 4032
+
+
+def test_without_a_property_of_its_own_the_largest_counts() -> None:
+    data = heif(ispe(512, 512), ispe(4032, 3024), ispe(320, 240), primary=7)
+    assert (filters.inspect(data).width, filters.inspect(data).height) == (4032, 3024)
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"avif"])
+def test_too_many_pixels_in_a_box_are_refused_before_anything_is_decoded(brand: bytes) -> None:
+    with pytest.raises(filters.ImageTooLarge, match="20000 x 10000 = 200 megapixels"):
+        filters.apply(heif(ispe(20_000, 10_000), brand=brand), ["negative"])
+
+
+def test_frames_of_an_avif_sequence_are_counted_before_anything_is_decoded() -> None:
+    data = bytearray(MOVING["avif"])
+    place = data.index(b"stsz") + 12
+    assert struct.unpack_from(">I", data, place) == (3,)
+    struct.pack_into(">I", data, place, 2**32 - 1)
+    with pytest.raises(filters.ImageTooLarge, match="more than 1000 frames"):
+        filters.inspect(bytes(data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        heif(),
+        heif(box(b"ispe", length=4)),
+        heif(box(b"ispe", length=0)),
+        heif(box(b"ispe", length=2**32 - 1)),
+        heif(box(b"ispe", struct.pack(">Q", 2**64 - 1), length=1)),
+        heif(ispe(0, 10)),
+        heif(ispe(100, 100), owners=b""),
+        heif(ispe(100, 100), owners=struct.pack(">II", 0, 2**32 - 1)),
+        heif(ispe(100, 100))[:-30],
+        box(b"ftyp", b"avis", bytes(4), b"avis") + box(b"moov", box(b"trak", length=9)),
+        box(b"ftyp", b"avif", bytes(4)) + box(b"meta", length=8),
+        box(b"ftyp", b"heic", bytes(4)) + box(b"meta", length=0),
+    ],
+)
+def test_boxes_that_lie_about_their_length_are_broken(data: bytes) -> None:
+    with pytest.raises(filters.BrokenImage):
+        filters.apply(data, ["negative"])
+
+
+def test_boxes_within_boxes_without_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("filters.header.MAX_CHUNKS", 1000)
+    start = box(b"ftyp", b"avis", bytes(4), b"avis")
+    nested = b""
+    for _ in range(3000):
+        nested = box(b"minf", nested)
+    for data in (start + box(b"free") * 2000, start + box(b"moov", box(b"trak", box(b"mdia", nested)))):
+        with pytest.raises(filters.BrokenImage):
+            filters.inspect(data)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([data[:30] for data in VARIANTS.values()]))
 def test_inspect_of_any_bytes_gives_a_header_or_a_named_error(tail: bytes, head: bytes) -> None:
@@ -225,7 +350,7 @@ class Counting(io.BytesIO):
         return data
 
 
-@pytest.mark.parametrize("format", filters.FORMATS)
+@pytest.mark.parametrize("format", filters.INPUT_FORMATS)
 def test_inspect_reads_a_stream_no_further_than_the_header(format: str) -> None:
     stream = Counting(encoded(noise(300, 200), format))
     stream.seek(7)

@@ -190,7 +190,7 @@ def test_steps_are_told_and_a_failing_one_is_named(monkeypatch: pytest.MonkeyPat
     assert caught.value.step == 2
 
 
-@pytest.mark.parametrize("longest", [40, 150, 390, 1000])
+@pytest.mark.parametrize("longest", [40, 90, 150])
 def test_thumbnail_is_that_of_the_plain_way(longest: int, used: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
     result = filters.apply(jpeg((401, 303)), ["negative"], thumbnail=longest)
     expected = plain(monkeypatch, jpeg((401, 303)), ["negative"], thumbnail=longest)

@@ -98,9 +98,8 @@ class FakeCluster:
         job = self._jobs[job_id]
         source = self.blobs.get(job["input"]["sha256"])
         result = filters.apply(source, job["pipeline"], format=job["format"], quality=job["quality"], thumbnail=32)
-        assert result.thumbnail is not None
-        small = filters.inspect(result.thumbnail)
-        self._thumbnails[job_id] = {"sha256": self.blobs.put(result.thumbnail), "format": small.format}
+        small = result.thumbnail or result.data
+        self._thumbnails[job_id] = {"sha256": self.blobs.put(small), "format": filters.inspect(small).format}
         job["result"] = {
             "sha256": self.blobs.put(result.data),
             "bytes": len(result.data),

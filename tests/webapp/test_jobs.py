@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
+from tests.filters.images import encoded, photo
 from tests.webapp.conftest import Submit, picture, upload
 from tests.webapp.fakes import FakeCluster
 
@@ -114,6 +115,22 @@ def test_the_original_and_the_thumbnail(client: FlaskClient, cluster: FakeCluste
     assert (response.data, response.mimetype) == (original, "image/tiff")
     thumbnail = client.get(f"/api/v1/jobs/{job_id}/thumbnail")
     assert Image.open(io.BytesIO(thumbnail.data)).size == (32, 16)
+
+
+def test_a_photo_of_an_iphone(client: FlaskClient, cluster: FakeCluster) -> None:
+    original = encoded(photo(64, 48), "heic")
+    form = {"image": upload("IMG_1.HEIC", original), "filter": "gray"}
+    job_id = client.post("/api/v1/jobs", data=form).get_json()["jobs"][0]["id"]
+    cluster.finish(job_id)
+    response = client.get(f"/api/v1/jobs/{job_id}/input")
+    assert (response.data, response.mimetype) == (original, "image/heic")
+    result = client.get(f"/api/v1/jobs/{job_id}/result?download=1")
+    assert result.mimetype == "image/jpeg"
+    assert "IMG_1.jpg" in result.headers["Content-Disposition"]
+    form = {"image": upload("IMG_1.HEIC", original), "filter": "gray", "format": "heic"}
+    refused = client.post("/api/v1/jobs", data=form)
+    assert refused.status_code == 422
+    assert "choose jpeg, png, webp, gif, tiff, bmp or avif" in refused.get_json()["detail"]
 
 
 def test_a_cached_image_is_not_sent_again(client: FlaskClient, cluster: FakeCluster, submit: Submit) -> None:

@@ -6,7 +6,7 @@ import { PhotosIcon, PlusIcon } from "../ui/icons";
 import { limit } from "../ui/format";
 import classes from "./DropZone.module.css";
 
-const formats = "JPEG, PNG, WebP, GIF, TIFF, BMP";
+const formats = "JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF, HEIC";
 
 export function DropZone(props: {
   /** One line, once there is something else to look at. */
@@ -40,7 +40,7 @@ export function DropZone(props: {
         ref={input}
         type="file"
         multiple
-        accept="image/*"
+        accept="image/*,.avif,.heic,.heif"
         hidden
         aria-label={t("studio.drop.input")}
         data-testid="drop-input"

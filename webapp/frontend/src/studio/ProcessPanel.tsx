@@ -12,6 +12,7 @@ const formats = [
   { value: "gif", label: "GIF" },
   { value: "tiff", label: "TIFF" },
   { value: "bmp", label: "BMP" },
+  { value: "avif", label: "AVIF" },
 ];
 
 /** Output format and the one button that starts the work; says what is missing while it cannot. */
