@@ -14,6 +14,7 @@ from filters.errors import (
     InvalidOutput,
     InvalidParameter,
     InvalidPipeline,
+    MissingAsset,
     UnknownFilter,
     UnsupportedFormat,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "InvalidParameter",
     "InvalidPipeline",
     "Limits",
+    "MissingAsset",
     "Pipeline",
     "Result",
     "Step",

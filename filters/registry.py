@@ -66,7 +66,8 @@ class FilterInfo:
 class Filter:
     """A registered filter: what to show, what to validate with, what it does, what to expect of it.
 
-    `operation(params)` is what a step does, `None` where it leaves every image as it is.
+    `operation(params)` is what a step does, `None` where it leaves every image as it is. `asset` is the name of the
+    parameter that says which other picture it needs, if it needs one.
     """
 
     info: FilterInfo
@@ -75,6 +76,7 @@ class Filter:
     colours: Callable[[Any], Colours]
     cost: Callable[[Any], float]
     cost_varies: bool
+    asset: str | None = None
 
     def operation(self, params: Params) -> Operation | None:
         made = self.make(params)
@@ -161,7 +163,8 @@ def geometry(
     or an InvalidParameter that says what is wrong with these parameters for an image of that size. `rearranges`: each
     pixel of the result is one of the image's, unchanged. `scales_to(params, size)` is the size to which the function
     resizes the whole image before anything else: the planner may then hand over a JPEG decoded at a part of its size
-    (at least twice that size), whose true size is `Picture.size`, not that of its pixels.
+    (at least twice that size), whose true size is `Picture.size`, not that of its pixels. Where the model has a
+    parameter of the kind `params.Asset`, the function gets that picture, which it must not change, as third argument.
     """
 
     def make(function: Callable[..., Any], params: Any) -> Operation:
@@ -187,12 +190,14 @@ def _decorator(name: str, about: About, make: Callable[[Callable[..., Any], Any]
             raise ValueError(f"filter {name!r}: {taken[0]!r} is a name of {_names[taken[0]]!r} already")
         hints = get_type_hints(function)
         hints.pop("return", None)
-        model = list(hints.values())[-1]
+        model: Any = next(hint for hint in hints.values() if isinstance(hint, type) and issubclass(hint, Params))
         cost = cost_ms_per_mp if callable(cost_ms_per_mp) else _always(cost_ms_per_mp)
         schema = model.model_json_schema()
         info = FilterInfo(name, aliases, about["label"], about["description"], schema, cost(model()))
         colours = about.get("colours", lambda params: "same")
-        _filters[name] = Filter(info, model, partial(make, function), colours, cost, callable(cost_ms_per_mp))
+        fields: Mapping[str, Any] = schema["properties"]
+        asset = next((field for field, kind in fields.items() if kind.get("format") == "asset"), None)
+        _filters[name] = Filter(info, model, partial(make, function), colours, cost, callable(cost_ms_per_mp), asset)
         _names.update(dict.fromkeys((name, *aliases), name))
         return function
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 import filters
+from cluster.assets import read_files
 from cluster.cli.common import data_option, find_cluster, plain_errors
-from cluster.client import Finished, Runner, local_runner, runner_for
+from cluster.client import Finished, local_runner, runner_for
 from cluster.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -44,12 +45,14 @@ def command(
 ) -> None:
     """Process image files (a folder stands for the files in it) and write the results into a folder.
 
+    A step that needs a picture of its own names its file: -f logo:image=brand.png
+
     Exit code 1 if any image failed; the others are written all the same.
 
     Example: cumulo apply photos/*.jpg -f sepia -f blur:radius=4 -o results/ --format webp
     """
     try:
-        pipeline = filters.parse_pipeline(list(steps))
+        pipeline, assets = read_files(filters.parse_pipeline(list(steps)), filters.Limits(), stored=not local)
     except filters.FilterError as error:
         raise click.BadParameter(error.detail, param_hint="-f") from error
     paths = list(expand(files))
@@ -57,7 +60,8 @@ def command(
         raise ClusterError("there is no file in the folders that you named")
     runner = local_runner() if local else runner_for(find_cluster(data))
     output.mkdir(parents=True, exist_ok=True)
-    failed = _run(runner, paths, pipeline, output, output_format, quality)
+    results = runner.run(paths, pipeline, output_format, quality, assets)
+    failed = _run(results, len(paths), output)
     if failed:
         click.echo(f"{len(paths) - failed} of {len(paths)} images done, {failed} failed.", err=True)
         sys.exit(1)
@@ -89,16 +93,8 @@ class Names:
         return self._folder / candidate
 
 
-def _run(
-    runner: Runner,
-    paths: list[Path],
-    pipeline: filters.Pipeline,
-    output: Path,
-    output_format: str | None,
-    quality: int | None,
-) -> int:
-    """Returns how many images failed."""
-    results = runner.run(paths, pipeline, output_format, quality)
+def _run(results: Iterator[Finished], total: int, output: Path) -> int:
+    """Writes the results as they come; returns how many images failed."""
     # Late: the cluster is at work while these load.
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
@@ -121,7 +117,7 @@ def _run(
         transient=not sys.stderr.isatty(),
         console=Console(stderr=True, highlight=False),
     ) as progress:
-        bar = progress.add_task("images", total=len(paths))
+        bar = progress.add_task("images", total=total)
         for finished in results:
             if finished.error:
                 failed += 1

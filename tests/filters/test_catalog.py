@@ -17,7 +17,7 @@ from filters import errors, registry
 PUBLIC = {
     *("EXTENSIONS", "FIXED_SECONDS", "FORMATS", "MEDIA_TYPES"),
     *("BrokenImage", "FilterError", "ImageTooLarge", "InvalidOutput", "InvalidParameter", "InvalidPipeline"),
-    *("UnknownFilter", "UnsupportedFormat"),
+    *("MissingAsset", "UnknownFilter", "UnsupportedFormat"),
     *("FilterInfo", "ImageHeader", "Limits", "Pipeline", "Result", "Step"),
     *("apply", "catalog", "inspect", "parse_pipeline", "parse_step"),
     *("cost_features", "estimate_seconds", "prior_seconds_per_mp"),

@@ -56,8 +56,7 @@ def test_aliases_become_the_canonical_name(alias: str, name: str) -> None:
         (
             ["sepa"],
             filters.UnknownFilter,
-            "there is no filter 'sepa'; did you mean 'sepia'? "
-            "Filters: blur, bw, edges, gray, negative, pixelate, sepia",
+            "there is no filter 'sepa'; did you mean 'sepia'? Filters: blur, bw, edges, gray, ",
         ),
         (["xyzzy"], filters.UnknownFilter, "there is no filter 'xyzzy'. Filters: blur, bw"),
         (["blur:radius=900"], filters.InvalidParameter, "blur: radius must be between 0 and 200, got 900"),
