@@ -1,12 +1,14 @@
-"""Where something goes on an image, and how it is drawn there."""
+"""Where something goes on an image, how it is drawn there, and what is around it."""
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from PIL import Image, ImageChops
 
 from filters.operations import Size
+from filters.params import rgba
 from filters.picture import Picture
 
 Gravity = Literal["center", "north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest"]
@@ -16,20 +18,24 @@ TILED_ROWS = 256
 """Rows that are tiled before they are drawn: enough to draw few times, little memory."""
 
 
+def anchor(gravity: Gravity) -> tuple[float, float]:
+    """How far to the right and how far down: 0, 0.5 or 1."""
+    return _side(gravity, "west", "east"), _side(gravity, "north", "south")
+
+
+def _side(gravity: Gravity, near: str, far: str) -> float:
+    return 0.0 if near in gravity else 1.0 if far in gravity else 0.5
+
+
 def offset(outer: Size, inner: Size, gravity: Gravity, x: int = 0, y: int = 0) -> tuple[int, int]:
-    """Left and top of `inner` within `outer`, `x` and `y` away from the edges of that gravity.
+    """Left and top of `inner` within `outer`, `x` and `y` pixels away from the edges of that gravity.
 
-    In the middle, where neither edge counts, they go right and down; of an odd rest the smaller half is left or above.
+    In the middle, where no edge counts, they go right and down; of an odd rest the smaller half is left or above.
     """
-    left = _along(outer[0] - inner[0], x, near="west" in gravity, far="east" in gravity)
-    top = _along(outer[1] - inner[1], y, near="north" in gravity, far="south" in gravity)
+    across, down = anchor(gravity)
+    left = math.floor((outer[0] - inner[0]) * across) + (-x if across == 1 else x)
+    top = math.floor((outer[1] - inner[1]) * down) + (-y if down == 1 else y)
     return left, top
-
-
-def _along(rest: int, away: int, *, near: bool, far: bool) -> int:
-    if near:
-        return away
-    return rest - away if far else rest // 2 + away
 
 
 def place(
@@ -50,7 +56,9 @@ def place(
     gray = picture.pixels.mode == "L" and _is_gray(stamp)
     pixels = picture.pixels.copy() if gray or picture.pixels.mode == "RGB" else picture.pixels.convert("RGB")
     alpha = picture.alpha.copy() if picture.alpha else None
-    left, top = offset(picture.size, stamp.size, gravity, *_margins(gravity, margin))
+    # A margin is a distance from an edge: there is none in the middle.
+    margins = (0 if side == 0.5 else margin for side in anchor(gravity))
+    left, top = offset(picture.size, stamp.size, gravity, *margins)
     if not tiled:
         _draw(pixels, alpha, stamp, left, top)
         return Picture(pixels, alpha)
@@ -71,11 +79,53 @@ def faded(stamp: Image.Image, opacity: float) -> Image.Image:
     return stamp
 
 
-def _margins(gravity: Gravity, margin: int) -> tuple[int, int]:
-    """A margin is a distance from an edge: there is none in the middle."""
-    across = margin if "west" in gravity or "east" in gravity else 0
-    down = margin if "north" in gravity or "south" in gravity else 0
-    return across, down
+def on_canvas(picture: Picture, size: Size, place: tuple[int, int], colour: str) -> Picture:
+    """The picture at that place (left, top) of an image of that size and colour, `#rrggbb` or `#rrggbbaa`."""
+    *paint, opacity = rgba(colour)
+    pixels = Image.new(mode_with(picture, colour), size, "#{:02x}{:02x}{:02x}".format(*paint))
+    pixels.paste(picture.pixels, place)
+    if picture.alpha is None and opacity == 255:
+        return Picture(pixels)
+    alpha = Image.new("L", size, opacity)
+    alpha.paste(picture.alpha or 255, (*place, place[0] + picture.pixels.width, place[1] + picture.pixels.height))
+    return Picture(pixels, alpha)
+
+
+def surrounded(picture: Picture, mask: Image.Image, colour: str) -> Picture:
+    """The picture where `mask` (`L`, same size) is 255, the colour where it is 0, and between them a mixture."""
+    if rgba(colour)[3] == 0:
+        return Picture(picture.pixels, ImageChops.multiply(picture.alpha, mask) if picture.alpha else mask)
+    mode = mode_with(picture, colour)
+    pixels = picture.pixels if picture.pixels.mode == mode else picture.pixels.convert(mode)
+    ground = on_canvas(Picture(Image.new(mode, pixels.size)), pixels.size, pixels.size, colour)
+    if picture.alpha is None and ground.alpha is None:
+        return Picture(Image.composite(pixels, ground.pixels, mask))
+    mixed = Image.composite(premultiplied(Picture(pixels, picture.alpha)), premultiplied(ground), mask)
+    return straight(mixed)
+
+
+def seen_as_colour(colour: str) -> bool:
+    """Whether it is neither a gray nor transparent."""
+    red, green, blue, opacity = rgba(colour)
+    return opacity > 0 and not red == green == blue
+
+
+def mode_with(picture: Picture, colour: str) -> str:
+    """The mode in which the picture can hold that colour: gray stays gray while no other colour is to be seen."""
+    return "RGB" if seen_as_colour(colour) else picture.pixels.mode
+
+
+def premultiplied(picture: Picture) -> Image.Image:
+    """`La` or `RGBa`: colours times alpha, so that of what cannot be seen nothing is mixed in."""
+    alpha = picture.alpha or Image.new("L", picture.pixels.size, 255)
+    joined = Picture(picture.pixels, alpha).joined()
+    return joined.convert(joined.mode[:-1] + "a")
+
+
+def straight(image: Image.Image) -> Picture:
+    """The picture of a premultiplied image."""
+    *bands, alpha = image.convert(image.mode[:-1] + "A").split()
+    return Picture(bands[0] if len(bands) == 1 else Image.merge("RGB", bands), alpha)
 
 
 def _is_gray(stamp: Image.Image) -> bool:

@@ -42,6 +42,9 @@ class Params(BaseModel):
 P = TypeVar("P", bound=Params)
 F = TypeVar("F", bound=Callable[..., Any])
 
+Category = Literal["colour", "light", "detail", "shape", "finish"]
+"""The heading under which a user interface lists a filter."""
+
 Colours = Literal["gray", "colour", "same"]
 """What a filter leaves: one channel, three, or as many as it found."""
 
@@ -50,14 +53,15 @@ Colours = Literal["gray", "colour", "same"]
 class FilterInfo:
     """What a user interface needs to know of a filter.
 
-    `label` and `description` have the keys "en" and "es"; `schema` is the JSON Schema of the parameters;
-    `cost_ms_per_mp` is the expected cost with default parameters.
+    `label` and `description` have the keys "en" and "es"; `category` is the heading to list it under;
+    `schema` is the JSON Schema of the parameters; `cost_ms_per_mp` is the expected cost with default parameters.
     """
 
     name: str
     aliases: tuple[str, ...]
     label: Mapping[str, str]
     description: Mapping[str, str]
+    category: Category
     schema: Mapping[str, Any]
     cost_ms_per_mp: float
 
@@ -92,8 +96,9 @@ class About(TypedDict, total=False):
 
     `cost_ms_per_mp` is the measured CPU time on an RGB image, the prior from which a cluster starts to learn: a
     number, or a function of the parameters where they matter (exactly 0 where they leave the image as it is: such a
-    step is left out). `colours(params)` says what the result has; what comes after is cheaper on gray. A name that is
-    taken already is a ValueError.
+    step is left out). `colours(params)` says what the result has; what comes after is cheaper on gray. `category` is
+    "detail" for `filter`, "light" for `point`, "colour" for `matrix`, "shape" for `geometry` and "finish" for `output`
+    where nothing else is said. A name that is taken already is a ValueError.
     """
 
     aliases: tuple[str, ...]
@@ -101,6 +106,7 @@ class About(TypedDict, total=False):
     description: Required[Mapping[str, str]]
     cost_ms_per_mp: Required[float | Callable[[Any], float]]
     colours: Callable[[Any], Colours]
+    category: Category
 
 
 def filter(
@@ -136,17 +142,17 @@ def filter(
             from_shrunk=from_shrunk,
         )
 
-    return _decorator(name, about, make)
+    return _decorator(name, "detail", about, make)
 
 
 def point(name: str, **about: Unpack[About]) -> Callable[[Callable[[P], Table]], Callable[[P], Table]]:
     """Register a function that makes a table of the parameters (its first argument)."""
-    return _decorator(name, about, lambda function, params: cast(Operation, function(params)))
+    return _decorator(name, "light", about, lambda function, params: cast(Operation, function(params)))
 
 
 def matrix(name: str, **about: Unpack[About]) -> Callable[[Callable[[P], Matrix]], Callable[[P], Matrix]]:
     """Register a function that makes a colour matrix of the parameters (its first argument)."""
-    return _decorator(name, about, lambda function, params: cast(Operation, function(params)))
+    return _decorator(name, "colour", about, lambda function, params: cast(Operation, function(params)))
 
 
 def geometry(
@@ -170,17 +176,19 @@ def geometry(
     def make(function: Callable[..., Any], params: Any) -> Operation:
         return Geometry(function, params, size, rearranges, scales_to)
 
-    return _decorator(name, about, make)
+    return _decorator(name, "shape", about, make)
 
 
 def output(
     name: str, **about: Unpack[About]
 ) -> Callable[[Callable[[Output, P], Output]], Callable[[Output, P], Output]]:
     """Register a function that changes how the result is written, and no pixel."""
-    return _decorator(name, about, Writing)
+    return _decorator(name, "finish", about, Writing)
 
 
-def _decorator(name: str, about: About, make: Callable[[Callable[..., Any], Any], Operation]) -> Callable[[F], F]:
+def _decorator(
+    name: str, category: Category, about: About, make: Callable[[Callable[..., Any], Any], Operation]
+) -> Callable[[F], F]:
     aliases = about.get("aliases", ())
     cost_ms_per_mp = about["cost_ms_per_mp"]
 
@@ -193,7 +201,9 @@ def _decorator(name: str, about: About, make: Callable[[Callable[..., Any], Any]
         model: Any = next(hint for hint in hints.values() if isinstance(hint, type) and issubclass(hint, Params))
         cost = cost_ms_per_mp if callable(cost_ms_per_mp) else _always(cost_ms_per_mp)
         schema = model.model_json_schema()
-        info = FilterInfo(name, aliases, about["label"], about["description"], schema, cost(model()))
+        info = FilterInfo(
+            name, aliases, about["label"], about["description"], about.get("category", category), schema, cost(model())
+        )
         colours = about.get("colours", lambda params: "same")
         fields: Mapping[str, Any] = schema["properties"]
         asset = next((field for field, kind in fields.items() if kind.get("format") == "asset"), None)

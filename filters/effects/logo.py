@@ -4,6 +4,7 @@ from PIL import Image
 from pydantic import Field
 
 from filters import registry
+from filters.lengths import pixels
 from filters.params import Asset
 from filters.picture import Picture
 from filters.placing import Gravity, place
@@ -27,24 +28,24 @@ class Logo(registry.Params):
         0.8,
         ge=0,
         le=1,
-        description="0 is invisible, 1 covers what is below.",
+        description="0 is invisible, 1 hides what is below.",
         json_schema_extra={"label": {"en": "Opacity", "es": "Opacidad"}, "step": 0.05},
     )
-    position: Gravity = Field(
+    gravity: Gravity = Field(
         "southeast",
-        description="The corner, the edge or the middle where it is placed.",
-        json_schema_extra={"label": {"en": "Position", "es": "Posición"}},
+        description="The edge or corner at which it is placed.",
+        json_schema_extra={"label": {"en": "Gravity", "es": "Posición"}},
     )
     margin: float = Field(
-        2.0,
+        0.03,
         ge=0,
-        le=50,
-        description="Distance from the edges, or between two of them, in percent of the image's width.",
-        json_schema_extra={"label": {"en": "Margin", "es": "Margen"}, "unit": "%", "step": 0.5},
+        le=10_000,
+        description="Distance from the edges, and between tiles, in pixels or below 1 as a part of the shorter side.",
+        json_schema_extra={"label": {"en": "Margin", "es": "Margen"}, "unit": "px", "relative": True},
     )
     tiled: bool = Field(
         False,
-        description="Again and again over the whole image.",
+        description="Again and again over all of the image.",
         json_schema_extra={"label": {"en": "Tiled", "es": "En mosaico"}},
     )
 
@@ -57,6 +58,7 @@ class Logo(registry.Params):
         "en": "Places another picture, such as a logo, over the image.",
         "es": "Coloca otra imagen, por ejemplo un logotipo, sobre la foto.",
     },
+    category="finish",
     cost_ms_per_mp=lambda params: 1.0 if params.image and params.opacity > 0 else 0.0,
     colours=lambda params: "colour",
 )
@@ -69,8 +71,8 @@ def logo(picture: Picture, params: Logo, asset: Picture) -> Picture:
     return place(
         picture,
         stamp,
-        gravity=params.position,
-        margin=round(params.margin / 100 * width),
+        gravity=params.gravity,
+        margin=pixels(params.margin, min(width, height)),
         opacity=params.opacity,
         tiled=params.tiled,
     )

@@ -36,6 +36,7 @@ class Sepia(registry.Params):
         "en": "The warm brown of old photographs.",
         "es": "El marrón cálido de las fotos antiguas.",
     },
+    category="colour",
     cost_ms_per_mp=lambda params: 2.0 if params.intensity == 1 else 3.5 if params.intensity > 0 else 0.0,
     colours=lambda params: "colour" if params.intensity > 0 else "same",
     per_pixel=True,

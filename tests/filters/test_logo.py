@@ -45,7 +45,7 @@ def applied(image: Image.Image, step: str, stamp: Image.Image, **options: object
 )
 def test_it_lies_over_the_image_where_it_is_said(mode: str, opacity: float, position: str, left: int, top: int) -> None:
     image, stamp = noise(WIDTH, HEIGHT, mode), noise(*SMALL, "RGBA")
-    found = applied(image, f"size=20,margin=4,opacity={opacity},position={position}", stamp)
+    found = applied(image, f"size=20,margin=8,opacity={opacity},gravity={position}", stamp)
     assert found.mode == "RGB"
     expected = over(image, stamp, left, top, opacity)[..., :3]
     assert np.abs(np.asarray(found) - expected).max() <= TOLERANCE
@@ -64,7 +64,7 @@ def test_it_shows_also_where_the_image_is_transparent() -> None:
 
 def test_tiled_it_comes_again_and_again() -> None:
     image, stamp = photo(WIDTH, HEIGHT), noise(*SMALL)
-    found = np.asarray(applied(image, "size=20,margin=5,opacity=1,tiled=true,position=northwest", stamp))
+    found = np.asarray(applied(image, "size=20,margin=10,opacity=1,tiled=true,gravity=northwest", stamp))
     untouched = np.asarray(image).copy()
     for top in range(10, HEIGHT, 30):
         for left in range(10, WIDTH, 50):

@@ -29,7 +29,7 @@ def post(client: FlaskClient, *steps: object, **form: Any) -> dict[str, Any]:
 def test_a_step_names_a_file_of_the_same_form(client: FlaskClient, cluster: FakeCluster) -> None:
     answer = post(client, "sepia", STEP, asset=upload("folder/brand.png", LOGO))
     (job,) = answer["jobs"]
-    assert job["pipeline"][1] == {**STEP, "image": LOGO_SHA, "position": "southeast", "margin": 2.0, "tiled": False}
+    assert job["pipeline"][1] == {**STEP, "image": LOGO_SHA, "gravity": "southeast", "margin": 0.03, "tiled": False}
     assert cluster.blobs.get(LOGO_SHA) == LOGO
     assert cluster.finish(job["id"])["state"] == "done"
 
