@@ -51,47 +51,41 @@ class Finished:
 
 class Runner(Protocol):
     def run(
-        self,
-        paths: Sequence[Path],
-        pipeline: filters.Pipeline,
-        format: str | None,
-        quality: int | None,
-        assets: Mapping[str, bytes] = NO_ASSETS,
+        self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
     ) -> Iterator[Finished]:
-        """One `Finished` per path, in the order in which they end; `assets` are the pictures that steps name."""
+        """One `Finished` per path, in the order in which they end."""
 
 
-def runner_for(cluster: Running) -> Runner:
-    """The direct way if the cluster's store is on this PC, else HTTP."""
+def runner_for(cluster: Running, assets: Mapping[str, bytes] = NO_ASSETS) -> Runner:
+    """The direct way if the cluster's store is on this PC, else HTTP.
+
+    `assets` are the pictures that the pipeline's steps name, by those names.
+    """
     if cluster.redis_url:
         # Celery and its router read the environment: from here on this process is a client of that cluster.
         os.environ["CUMULO_REDIS_URL"] = cluster.redis_url
         direct = Cluster(load_settings())
         if isinstance(direct.store, FolderStore):
-            return DirectRunner(direct, direct.store)
-    return HttpRunner(cluster)
+            return DirectRunner(direct, direct.store, assets)
+    return HttpRunner(cluster, assets)
 
 
-def local_runner() -> Runner:
-    return LocalRunner()
+def local_runner(assets: Mapping[str, bytes] = NO_ASSETS) -> Runner:
+    return LocalRunner(assets)
 
 
 class DirectRunner:
     """Two threads: one reads, stores and records the images, the other gives out the results that come back."""
 
-    def __init__(self, cluster: Cluster, store: FolderStore) -> None:
+    def __init__(self, cluster: Cluster, store: FolderStore, assets: Mapping[str, bytes] = NO_ASSETS) -> None:
         self._cluster = cluster
         self._store = store
+        self._assets = assets
 
     def run(
-        self,
-        paths: Sequence[Path],
-        pipeline: filters.Pipeline,
-        format: str | None,
-        quality: int | None,
-        assets: Mapping[str, bytes] = NO_ASSETS,
+        self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
     ) -> Iterator[Finished]:
-        sent = [self._cluster.receive_asset(io.BytesIO(data), name) for name, data in assets.items()]
+        sent = [self._cluster.receive_asset(io.BytesIO(data), name) for name, data in self._assets.items()]
         record = partial(self._cluster.record, pipeline=pipeline, format=format, quality=quality, assets=sent)
         feed = _Feed(self._cluster, paths, record)
         feed.start()  # now, and not with the first result that is asked for
@@ -186,18 +180,14 @@ class _Feed(threading.Thread):
 
 
 class HttpRunner:
-    def __init__(self, cluster: Running) -> None:
+    def __init__(self, cluster: Running, assets: Mapping[str, bytes] = NO_ASSETS) -> None:
         from cluster.api import Api  # late: the way through the store needs no HTTP client
 
         self._api = Api(cluster)
+        self._assets = assets
 
     def run(
-        self,
-        paths: Sequence[Path],
-        pipeline: filters.Pipeline,
-        format: str | None,
-        quality: int | None,
-        assets: Mapping[str, bytes] = NO_ASSETS,
+        self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
     ) -> Iterator[Finished]:
         fields: dict[str, str] = {"pipeline": json.dumps(pipeline.to_json())}
         if format:
@@ -208,7 +198,7 @@ class HttpRunner:
         remaining = list(paths)
         while remaining and "batch" not in fields:  # the first accepted file makes the batch
             path = remaining.pop(0)
-            outcome = self._send(path, fields, assets)
+            outcome = self._send(path, fields, self._assets)
             if isinstance(outcome, Finished):
                 yield outcome
             else:
@@ -237,7 +227,7 @@ class HttpRunner:
                         yield from _deleted(batch["total"] - len(told))
 
     def _send(self, path: Path, fields: dict[str, str], assets: Mapping[str, bytes] = NO_ASSETS) -> Finished | str:
-        """The batch. Its first request brings the `assets`, which the others then name by their SHA-256."""
+        """The batch. Its first request brings the assets, which the others then name by their SHA-256."""
         try:
             with path.open("rb") as stream:
                 files: list[tuple[str, tuple[str, IO[bytes], str]]] = [("image", (path.name, stream, BYTES))]
@@ -257,13 +247,11 @@ class HttpRunner:
 
 
 class LocalRunner:
+    def __init__(self, assets: Mapping[str, bytes] = NO_ASSETS) -> None:
+        self._assets = dict(assets)
+
     def run(
-        self,
-        paths: Sequence[Path],
-        pipeline: filters.Pipeline,
-        format: str | None,
-        quality: int | None,
-        assets: Mapping[str, bytes] = NO_ASSETS,
+        self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
     ) -> Iterator[Finished]:
         # Late: the other ways need no processes.
         import multiprocessing
@@ -282,7 +270,7 @@ class LocalRunner:
                     except OSError as error:
                         yield Finished(str(path), f"cannot be read: {error.strerror}")
                         continue
-                    futures[pool.submit(_apply, data, steps, format, quality, limits, dict(assets))] = path
+                    futures[pool.submit(_apply, data, steps, format, quality, limits, self._assets)] = path
                     if len(futures) >= 2 * len(usable_cpus()):
                         break
                 if not futures:

@@ -231,7 +231,10 @@ class Cluster:
     def _sent_before(self, sha256: str) -> Upload | None:
         if not self.blobs.is_asset(sha256):
             return None
-        data = self.store.get(sha256)
+        try:
+            data = self.store.get(sha256)
+        except NotFound:
+            return None
         # Stored again, so that it is not removed before the jobs that need it are recorded.
         return intake.receive(self.store, self.limits.of_assets, io.BytesIO(data), sha256)
 

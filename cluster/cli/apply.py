@@ -12,7 +12,7 @@ import click
 import filters
 from cluster.assets import read_files
 from cluster.cli.common import data_option, find_cluster, plain_errors
-from cluster.client import Finished, local_runner, runner_for
+from cluster.client import Finished, Runner, local_runner, runner_for
 from cluster.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -58,10 +58,9 @@ def command(
     paths = list(expand(files))
     if not paths:
         raise ClusterError("there is no file in the folders that you named")
-    runner = local_runner() if local else runner_for(find_cluster(data))
+    runner = local_runner(assets) if local else runner_for(find_cluster(data), assets)
     output.mkdir(parents=True, exist_ok=True)
-    results = runner.run(paths, pipeline, output_format, quality, assets)
-    failed = _run(results, len(paths), output)
+    failed = _run(runner, paths, pipeline, output, output_format, quality)
     if failed:
         click.echo(f"{len(paths) - failed} of {len(paths)} images done, {failed} failed.", err=True)
         sys.exit(1)
@@ -93,8 +92,16 @@ class Names:
         return self._folder / candidate
 
 
-def _run(results: Iterator[Finished], total: int, output: Path) -> int:
-    """Writes the results as they come; returns how many images failed."""
+def _run(
+    runner: Runner,
+    paths: list[Path],
+    pipeline: filters.Pipeline,
+    output: Path,
+    output_format: str | None,
+    quality: int | None,
+) -> int:
+    """Returns how many images failed."""
+    results = runner.run(paths, pipeline, output_format, quality)
     # Late: the cluster is at work while these load.
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
@@ -117,7 +124,7 @@ def _run(results: Iterator[Finished], total: int, output: Path) -> int:
         transient=not sys.stderr.isatty(),
         console=Console(stderr=True, highlight=False),
     ) as progress:
-        bar = progress.add_task("images", total=total)
+        bar = progress.add_task("images", total=len(paths))
         for finished in results:
             if finished.error:
                 failed += 1

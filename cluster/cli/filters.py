@@ -34,6 +34,9 @@ def command(as_json: bool) -> None:
     out.print("\nUse them as `-f sepia` or `-f blur:radius=4`; several -f make a pipeline.", markup=False)
 
 
+KINDS = {"asset": "file", "color": "colour"}
+
+
 def describe(name: str, schema: dict[str, Any]) -> str:
     """`radius=2 (0 to 200)`"""
     if "enum" in schema:
@@ -41,5 +44,6 @@ def describe(name: str, schema: dict[str, Any]) -> str:
     else:
         low = schema.get("minimum", schema.get("exclusiveMinimum"))
         high = schema.get("maximum", schema.get("exclusiveMaximum"))
-        span = f"{low:g} to {high:g}" if low is not None and high is not None else str(schema.get("type", ""))
+        kind = KINDS.get(schema.get("format", ""), str(schema.get("type", "")))
+        span = f"{low:g} to {high:g}" if low is not None and high is not None else kind
     return f"{name}={schema.get('default')} ({span})"

@@ -249,17 +249,17 @@ def test_every_way_of_the_command_brings_the_file_along(
     served: Cluster, server: redis.Redis, tmp_path: Path, way: str
 ) -> None:
     running = Running(os.environ["CUMULO_URL"], os.environ["CUMULO_TOKEN"], "", "", 0)
-    runner: Runner = {
-        "direct": lambda: DirectRunner(served, served.home_store),
-        "http": lambda: HttpRunner(running),
-        "local": local_runner,
-    }[way]()
     pipeline, files = read_files(steps(STEP), LIMITS, stored=True)
+    runner: Runner = {
+        "direct": lambda: DirectRunner(served, served.home_store, files),
+        "http": lambda: HttpRunner(running, files),
+        "local": lambda: local_runner(files),
+    }[way]()
     paths = [tmp_path / f"photo-{number}.png" for number in range(3)]
     for path in paths:
         path.write_bytes(PHOTO)
     ended = 0
-    for finished in _while_it_works(served, runner, paths, pipeline, files):
+    for finished in _while_it_works(served, runner, paths, pipeline):
         assert finished.error == ""
         finished.save(tmp_path / "out.png")
         assert (tmp_path / "out.png").read_bytes() == PLACED
@@ -267,9 +267,7 @@ def test_every_way_of_the_command_brings_the_file_along(
     assert ended == 3
 
 
-def _while_it_works(
-    cluster: Cluster, runner: Runner, paths: Sequence[Path], pipeline: filters.Pipeline, files: dict[str, bytes]
-) -> list[Any]:
+def _while_it_works(cluster: Cluster, runner: Runner, paths: Sequence[Path], pipeline: filters.Pipeline) -> list[Any]:
     """What the runner gives out while pc-1, a thread of this process, works."""
     stopped = threading.Event()
 
@@ -281,7 +279,7 @@ def _while_it_works(
     thread = threading.Thread(target=node)
     thread.start()
     try:
-        return list(runner.run(paths, pipeline, None, None, files))
+        return list(runner.run(paths, pipeline, None, None))
     finally:
         stopped.set()
         thread.join()

@@ -47,10 +47,17 @@ describe("the pictures that steps need", () => {
     studio.setSteps([step(first)]);
     const second = studio.addAsset(file("logo.png"));
     expect(second).not.toBe(first);
+    expect([first, second]).toEqual(["logo.png", "2-logo.png"]);
     expect(Object.keys(studio.getState().assets)).toEqual([first, second]);
     studio.setSteps([step(second)]);
     expect(Object.keys(studio.getState().assets)).toEqual([second]);
     expect(live.size).toBe(1);
+  });
+
+  it("are called as the server reads the name of a file in a form", () => {
+    const studio = new Studio();
+    const names = ["folder/ni\u00f1o.png", "a\tb\u00a0\"c\".png", "\u200b", "x".repeat(300)];
+    expect(names.map((name) => studio.addAsset(file(name)))).toEqual(["ni\u00f1o.png", "abc.png", "picture", "x".repeat(150)]);
   });
 
   it("go with the first photo alone; the others name them as the cluster does", async () => {

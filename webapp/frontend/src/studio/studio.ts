@@ -48,6 +48,13 @@ const empty: StudioState = {
   run: 0,
 };
 
+/** The file's name as the server will read it from the form, so that the step and the file agree. */
+function fileName(file: File): string {
+  const last = file.name.split(/[/\\]/).at(-1) ?? "";
+  const printable = last.replace(/[\p{C}\p{Z}"]/gu, (letter) => (letter === " " ? " " : "")).trim();
+  return printable.slice(-150).trim() || "picture";
+}
+
 function signature(file: File): string {
   return [file.name, file.size, file.lastModified].join("|");
 }
@@ -98,9 +105,10 @@ export class Studio extends Store<StudioState> {
 
   /** Takes a picture that a step needs; returns the name that the step is to have for it, until `setSteps`. */
   addAsset(file: File): string {
-    this.lastKey += 1;
-    // A name of our own: people have files of one name in two folders.
-    const name = `asset-${this.lastKey}`;
+    const own = fileName(file);
+    let name = own;
+    // People have files of one name in two folders.
+    for (let number = 2; name in this.state.assets; number += 1) name = `${number}-${own}`;
     this.set({ assets: { ...this.state.assets, [name]: { file, url: URL.createObjectURL(file) } } });
     return name;
   }
