@@ -37,7 +37,14 @@ export function ColourControl({ field, value, testId, onChange }: ControlProps<C
       <label htmlFor={id} className={classes.label} title={field.help?.[language]}>
         {label}
       </label>
-      <Popover opened={open} onChange={setOpen} position="bottom-start" shadow="md" withinPortal={false}>
+      <Popover
+        opened={open}
+        onChange={setOpen}
+        position="bottom-start"
+        middlewares={{ flip: { crossAxis: false, flipAlignment: false }, shift: true }}
+        shadow="md"
+        withinPortal={false}
+      >
         <TextInput
           id={id}
           size="xs"

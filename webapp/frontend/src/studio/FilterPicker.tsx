@@ -7,6 +7,9 @@ import { PlusIcon } from "../ui/icons";
 import { grouped } from "./catalog";
 import classes from "./FilterPicker.module.css";
 
+/** Pixels that the list leaves free: at the top lies the page's head. */
+const room = { top: 66, bottom: 10 };
+
 /** The button that opens the list of filters: by heading, with a field to search in. */
 export function FilterPicker(props: {
   filters: readonly FilterInfo[];
@@ -44,11 +47,12 @@ export function FilterPicker(props: {
   return (
     <Combobox
       store={combobox}
+      keepMounted={false}
       width="target"
       position="bottom-start"
       shadow="md"
       withinPortal={false}
-      middlewares={{ flip: true, shift: true, size: { padding: 10 } }}
+      middlewares={{ flip: { padding: room }, shift: true, size: { padding: room } }}
       transitionProps={{ duration: 80 }}
       onOptionSubmit={add}
     >

@@ -35,7 +35,14 @@ describe("the list of filters", () => {
     expect(names("nothing of that name")).toEqual([]);
   });
 
-  it("begins with what begins as asked", () => {
+  it("begins with what begins as asked, under whatever heading", () => {
+    const duotone = filter("duotone", "Duotone", "Duotono", "colour");
+    duotone.description.en = "A colour for the shadows";
+    const found = grouped([duotone, ...filters], "sha", "en");
+    expect(found.map((group) => [group.category, group.filters[0]?.name])).toEqual([
+      ["detail", "sharpen"],
+      ["colour", "duotone"],
+    ]);
     expect(names("se")[0]).toBe("sepia");
     expect(names("enf", "es")[0]).toBe("sharpen");
   });

@@ -12,23 +12,29 @@ function plain(text: string): string {
   return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
-/** Everything that a person may call it by, in either language. */
-function names(filter: FilterInfo): string {
-  const { name, aliases, label, description } = filter;
-  return plain([name, ...aliases, label.en, label.es, description.en, description.es].join(" "));
-}
+const called = ({ name, aliases, label }: FilterInfo) => plain([name, ...aliases, label.en, label.es].join(" "));
+const said = ({ description }: FilterInfo) => plain(`${description.en} ${description.es}`);
 
-/** The filters that have every word of `query`, by heading and, below that, by name as the reader calls them. */
+/**
+ * The filters that have every word of `query` in their names or descriptions of either language, by heading. The
+ * heading with the best match comes first; within one, names that begin so, then other names, then descriptions.
+ */
 export function grouped(filters: readonly FilterInfo[], query: string, language: Language): FilterGroup[] {
   const words = plain(query).split(/\s+/).filter(Boolean);
-  const found = filters.filter((filter) => words.every((word) => names(filter).includes(word)));
-  const start = words[0];
-  const beginsSo = (filter: FilterInfo) => start !== undefined && plain(filter.label[language]).startsWith(start);
-  const sorted = found.toSorted(
-    (a, b) =>
-      Number(beginsSo(b)) - Number(beginsSo(a)) || a.label[language].localeCompare(b.label[language], language),
-  );
+  const distance = (filter: FilterInfo) => {
+    if (words.every((word, index) => index > 0 || plain(filter.label[language]).startsWith(word))) return 0;
+    return words.every((word) => called(filter).includes(word)) ? 1 : 2;
+  };
+  const found = filters
+    .filter((filter) => words.every((word) => `${called(filter)} ${said(filter)}`.includes(word)))
+    .map((filter) => ({ filter, distance: distance(filter) }))
+    .toSorted(
+      (a, b) =>
+        a.distance - b.distance || a.filter.label[language].localeCompare(b.filter.label[language], language),
+    );
   return categories
-    .map((category) => ({ category, filters: sorted.filter((filter) => filter.category === category) }))
-    .filter((group) => group.filters.length > 0);
+    .map((category) => ({ category, members: found.filter(({ filter }) => filter.category === category) }))
+    .filter(({ members }) => members.length > 0)
+    .toSorted((a, b) => (a.members[0]?.distance ?? 0) - (b.members[0]?.distance ?? 0))
+    .map(({ category, members }) => ({ category, filters: members.map(({ filter }) => filter) }));
 }
