@@ -41,7 +41,7 @@ class Logo(registry.Params):
         ge=0,
         le=10_000,
         description="Distance from the edges, and between tiles, in pixels or below 1 as a part of the shorter side.",
-        json_schema_extra={"label": {"en": "Margin", "es": "Margen"}, "unit": "px", "relative": True},
+        json_schema_extra={"label": {"en": "Margin", "es": "Margen"}, "step": 0.01, "relative": True},
     )
     tiled: bool = Field(
         False,

@@ -206,8 +206,8 @@ export interface JsonSchema {
   advanced?: boolean;
   /** Of a number: below 1 it is a part of the image's size, else pixels. */
   relative?: boolean;
-  /** Of a colour: it takes no transparency. */
-  opaque?: boolean;
+  /** Of a colour: false where it must be opaque. */
+  transparency?: boolean;
 }
 
 export interface Session {

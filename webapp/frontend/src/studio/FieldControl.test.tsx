@@ -41,7 +41,7 @@ describe("a colour", () => {
   });
 
   it("that must be opaque takes no alpha", () => {
-    const value = show({ type: "string", format: "color", default: "#000000", opaque: true });
+    const value = show({ type: "string", format: "color", default: "#000000", transparency: false });
     type("#ff880080");
     expect(value()).toBe("#000000");
   });

@@ -197,7 +197,7 @@ export function fieldsOf(schema: JsonSchema): Field[] {
     };
     const preset = typeof own.default === "string" ? own.default : "";
     if (own.format === "asset") return { ...base, kind: "asset", value: preset };
-    if (own.format === "color") return { ...base, kind: "colour", value: preset || "#ffffff", alpha: own.opaque !== true };
+    if (own.format === "color") return { ...base, kind: "colour", value: preset || "#ffffff", alpha: own.transparency !== false };
     const options = (own.enum ?? (own.const === undefined ? undefined : [own.const]))?.filter(
       (option): option is string | number => typeof option === "string" || typeof option === "number",
     );
