@@ -20,6 +20,11 @@ class Blobs:
         with reported():
             return int(self._redis.get(keys.BLOB_BYTES) or 0)
 
+    def is_asset(self, sha256: str) -> bool:
+        """Whether a step of some batch's pipeline needs that image."""
+        with reported():
+            return bool(self._redis.hexists(keys.blob(sha256), "assets"))
+
     def without_job(self, sha256s: Sequence[str]) -> list[str]:
         """Those that no job uses."""
         with reported():

@@ -6,18 +6,20 @@ ledger; from elsewhere they go through the HTTP API; `--local` needs no cluster.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import IO, Any, Protocol
 
 import filters
 from cluster import keys
@@ -33,6 +35,8 @@ GROUP = 16  # least number of files sent together: the cluster begins while the 
 GROUP_SECONDS = 0.05
 POLL = 0.02
 UPLOADS = 4
+BYTES = "application/octet-stream"
+NO_ASSETS: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +56,37 @@ class Runner(Protocol):
         """One `Finished` per path, in the order in which they end."""
 
 
-def runner_for(cluster: Running) -> Runner:
-    """The direct way if the cluster's store is on this PC, else HTTP."""
+def runner_for(cluster: Running, assets: Mapping[str, bytes] = NO_ASSETS) -> Runner:
+    """The direct way if the cluster's store is on this PC, else HTTP.
+
+    `assets` are the pictures that the pipeline's steps name, by those names.
+    """
     if cluster.redis_url:
         # Celery and its router read the environment: from here on this process is a client of that cluster.
         os.environ["CUMULO_REDIS_URL"] = cluster.redis_url
         direct = Cluster(load_settings())
         if isinstance(direct.store, FolderStore):
-            return DirectRunner(direct, direct.store)
-    return HttpRunner(cluster)
+            return DirectRunner(direct, direct.store, assets)
+    return HttpRunner(cluster, assets)
 
 
-def local_runner() -> Runner:
-    return LocalRunner()
+def local_runner(assets: Mapping[str, bytes] = NO_ASSETS) -> Runner:
+    return LocalRunner(assets)
 
 
 class DirectRunner:
     """Two threads: one reads, stores and records the images, the other gives out the results that come back."""
 
-    def __init__(self, cluster: Cluster, store: FolderStore) -> None:
+    def __init__(self, cluster: Cluster, store: FolderStore, assets: Mapping[str, bytes] = NO_ASSETS) -> None:
         self._cluster = cluster
         self._store = store
+        self._assets = assets
 
     def run(
         self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
     ) -> Iterator[Finished]:
-        record = partial(self._cluster.record, pipeline=pipeline, format=format, quality=quality)
+        sent = [self._cluster.receive_asset(io.BytesIO(data), name) for name, data in self._assets.items()]
+        record = partial(self._cluster.record, pipeline=pipeline, format=format, quality=quality, assets=sent)
         feed = _Feed(self._cluster, paths, record)
         feed.start()  # now, and not with the first result that is asked for
         return self._results(feed)
@@ -171,10 +180,11 @@ class _Feed(threading.Thread):
 
 
 class HttpRunner:
-    def __init__(self, cluster: Running) -> None:
+    def __init__(self, cluster: Running, assets: Mapping[str, bytes] = NO_ASSETS) -> None:
         from cluster.api import Api  # late: the way through the store needs no HTTP client
 
         self._api = Api(cluster)
+        self._assets = assets
 
     def run(
         self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
@@ -188,7 +198,7 @@ class HttpRunner:
         remaining = list(paths)
         while remaining and "batch" not in fields:  # the first accepted file makes the batch
             path = remaining.pop(0)
-            outcome = self._send(path, fields)
+            outcome = self._send(path, fields, self._assets)
             if isinstance(outcome, Finished):
                 yield outcome
             else:
@@ -216,12 +226,13 @@ class HttpRunner:
                     if complete:
                         yield from _deleted(batch["total"] - len(told))
 
-    def _send(self, path: Path, fields: dict[str, str]) -> Finished | str:
+    def _send(self, path: Path, fields: dict[str, str], assets: Mapping[str, bytes] = NO_ASSETS) -> Finished | str:
+        """The batch. Its first request brings the assets, which the others then name by their SHA-256."""
         try:
             with path.open("rb") as stream:
-                answer = self._api.request(
-                    "POST", "jobs", data=fields, files={"image": (path.name, stream, "application/octet-stream")}
-                )
+                files: list[tuple[str, tuple[str, IO[bytes], str]]] = [("image", (path.name, stream, BYTES))]
+                files += [("asset", (name, io.BytesIO(data), BYTES)) for name, data in assets.items()]
+                answer = self._api.request("POST", "jobs", data=fields, files=files)
         except ClusterError as error:
             return Finished(str(path), error.detail.removeprefix(f"{path.name}: "))
         except OSError as error:
@@ -236,6 +247,9 @@ class HttpRunner:
 
 
 class LocalRunner:
+    def __init__(self, assets: Mapping[str, bytes] = NO_ASSETS) -> None:
+        self._assets = dict(assets)
+
     def run(
         self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
     ) -> Iterator[Finished]:
@@ -256,7 +270,7 @@ class LocalRunner:
                     except OSError as error:
                         yield Finished(str(path), f"cannot be read: {error.strerror}")
                         continue
-                    futures[pool.submit(_apply, data, steps, format, quality, limits)] = path
+                    futures[pool.submit(_apply, data, steps, format, quality, limits, self._assets)] = path
                     if len(futures) >= 2 * len(usable_cpus()):
                         break
                 if not futures:
@@ -285,9 +299,14 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _apply(
-    data: bytes, steps: list[dict[str, Any]], format: str | None, quality: int | None, limits: filters.Limits
+    data: bytes,
+    steps: list[dict[str, Any]],
+    format: str | None,
+    quality: int | None,
+    limits: filters.Limits,
+    assets: dict[str, bytes],
 ) -> filters.Result:
-    return filters.apply(data, steps, format=format, quality=quality, limits=limits)
+    return filters.apply(data, steps, format=format, quality=quality, limits=limits, assets=assets.get)
 
 
 def _words(job: dict[str, Any]) -> str:

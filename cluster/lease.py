@@ -45,6 +45,12 @@ def _pipeline(text: str) -> filters.Pipeline:
     return filters.parse_pipeline(json.loads(text))
 
 
+@lru_cache(maxsize=4)
+def _asset(cluster: Cluster, sha256: str) -> bytes:
+    """A picture that a step needs; every image of a batch needs the same."""
+    return cluster.with_store(lambda store: store.get(sha256))
+
+
 def perform(cluster: Cluster, order: WorkOrder, limit: TimeLimit, own: progress.Progress) -> Outcome:
     """One image through its pipeline; the result is stored before this returns. Never raises for a bad image.
 
@@ -77,7 +83,7 @@ def perform(cluster: Cluster, order: WorkOrder, limit: TimeLimit, own: progress.
     except StoreError as error:
         return failed("store", error.detail)
     except NotFound as error:
-        return failed("input-missing", f"its original cannot be had any more: {error.detail}")
+        return failed("input-missing", f"its original, or a picture for a step, cannot be had any more: {error.detail}")
     except ClusterUnavailable:
         raise  # this process has waited for minutes; whoever rescues the job tries again
     except MemoryError:
@@ -90,8 +96,9 @@ def perform(cluster: Cluster, order: WorkOrder, limit: TimeLimit, own: progress.
 def _processed(cluster: Cluster, order: WorkOrder, limit: TimeLimit, own: progress.Progress) -> dict[str, Any]:
     """Fetches the image, runs the pipeline, stores result and thumbnail; returns where they are."""
     data = cluster.with_store(lambda store: store.get(order.input["sha256"]))
-    own.enter(progress.WORKING, limit.hard)
     pipeline = _pipeline(order.pipeline)
+    assets = {name: _asset(cluster, name) for _, name in pipeline.assets()}
+    own.enter(progress.WORKING, limit.hard)
     began = time.thread_time()
 
     def on_step(number: int) -> None:
@@ -106,6 +113,7 @@ def _processed(cluster: Cluster, order: WorkOrder, limit: TimeLimit, own: progre
         quality=order.quality,
         thumbnail=THUMBNAIL,
         limits=cluster.limits,
+        assets=assets.get,
         on_step=on_step,
     )
     own.enter(progress.STORING, HARD * cluster.settings.max_job_seconds)

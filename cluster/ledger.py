@@ -218,10 +218,12 @@ class Ledger:
         max_bytes: int = UNLIMITED,
         batch: str | None = None,
         longest_first: bool = False,
+        assets: Sequence[Mapping[str, Any]] = (),
     ) -> tuple[str, list[str]]:
         """Records the jobs as `queued` and puts them into the backlog; returns (batch id, job ids).
 
-        They stand there in their order, or `longest_first`. With `batch`, appends to that batch. `quota` is how many
+        They stand there in their order, or `longest_first`. With `batch`, appends to that batch. `assets` are the
+        stored images (sha256, bytes) that steps need: they are kept as long as the batch. `quota` is how many
         unfinished jobs the submitter may have, `max_bytes` how much the images of all jobs may take. Nothing is
         recorded where it raises BacklogFull, QuotaReached or StoreFull, NotFound or Conflict where the batch is unknown
         or has another pipeline or output.
@@ -243,7 +245,7 @@ class Ledger:
         for start in range(0, len(jobs), 200):  # a slice is a few milliseconds of the server's time
             slice_ids = ids[start : start + 200]
             given = {
-                "batch": {"id": batch_id, "fields": output},
+                "batch": {"id": batch_id, "fields": output, **({"assets": list(assets)} if assets else {})},
                 "filters": sorted({step["filter"] for step in pipeline}),
                 "class": waiting_class,
                 "start": first_tag,

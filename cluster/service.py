@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import secrets
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 import filters
+from cluster import assets as pictures
 from cluster import intake, keys, placement, retention
 from cluster.blobs import Blobs
 from cluster.connection import Scripts, connect, reported
@@ -213,6 +215,29 @@ class Cluster:
         self._admit()
         return intake.receive(self.store, self.limits, stream, name)
 
+    def receive_asset(self, stream: BinaryIO, name: str) -> Upload:
+        """The same for a picture that a step needs, such as a logo; it has to be small."""
+        self._admit()
+        return intake.receive(self.store, self.limits.of_assets, stream, name)
+
+    def resolve(self, pipeline: filters.Pipeline, sent: Sequence[Upload]) -> tuple[filters.Pipeline, list[Upload]]:
+        """The pipeline with the SHA-256 of the pictures that its steps name, and those pictures.
+
+        A step names one of those `sent`, or gives the SHA-256 of one that an earlier batch which is still kept was
+        sent with; no other stored image can be had so. Raises filters.MissingAsset that says what to send.
+        """
+        return pictures.resolve(pipeline, sent, self._sent_before)
+
+    def _sent_before(self, sha256: str) -> Upload | None:
+        if not self.blobs.is_asset(sha256):
+            return None
+        try:
+            data = self.store.get(sha256)
+        except NotFound:
+            return None
+        # Stored again, so that it is not removed before the jobs that need it are recorded.
+        return intake.receive(self.store, self.limits.of_assets, io.BytesIO(data), sha256)
+
     def _admit(self) -> None:
         """Refuses what would be refused anyway, before anything is stored."""
         if self.settings.max_jobs_per_submitter == 0:
@@ -240,6 +265,7 @@ class Cluster:
         priority: int = 0,
         submitter: str = "",
         batch: str | None = None,
+        assets: Sequence[Upload] = (),
     ) -> dict[str, Any]:
         """Records one job per image and sends what finds room: {"batch": id, "jobs": [job, ...]}; see `record`."""
         batch_id, ids = self.record(
@@ -250,6 +276,7 @@ class Cluster:
             priority=priority,
             submitter=submitter,
             batch=batch,
+            assets=assets,
         )
         return {"batch": batch_id, "jobs": self.ledger.views(ids)}
 
@@ -263,14 +290,17 @@ class Cluster:
         priority: int = 0,
         submitter: str = "",
         batch: str | None = None,
+        assets: Sequence[Upload] = (),
     ) -> tuple[str, list[str]]:
         """Records one job per image and sends what finds room: (batch id, job ids).
 
         `format` None keeps each input's own; `priority` goes from -9 to 9, higher first. With `batch` the jobs are
-        appended to an earlier batch of the same pipeline and output. Raises NotAccepting, NoLiveNode, BacklogFull,
-        QuotaReached, StoreFull, Conflict, NotFound; then nothing is recorded.
+        appended to an earlier batch of the same pipeline and output. `assets` are pictures that steps name, as
+        `receive_asset` gave them. Raises NotAccepting, NoLiveNode, BacklogFull, QuotaReached, StoreFull, Conflict,
+        NotFound, filters.MissingAsset; then nothing is recorded.
         """
         self._admit()
+        pipeline, needed = self.resolve(pipeline, assets)
         # A stale node may only be late: its jobs wait for it, or for another.
         snapshot = self.registry.snapshot()
         if not any(node.state in ("live", "stale") and node.cores for node in snapshot.state.nodes):
@@ -289,6 +319,7 @@ class Cluster:
             max_bytes=self.settings.max_store_bytes or UNLIMITED,
             batch=batch,
             longest_first=rule_of(placement.policy_of(snapshot), snapshot.state).longest_first,
+            assets=[{"sha256": asset.sha256, "bytes": asset.bytes} for asset in needed],
         )
         self._send_on()
         return batch_id, ids
@@ -582,14 +613,16 @@ class Cluster:
 def submit(files: Sequence[str | Path], pipeline: object, **options: Any) -> dict[str, Any]:
     """Records the image files as jobs of the cluster that `CUMULO_REDIS_URL` names, and sends what finds room.
 
-    `pipeline` is a list such as `["sepia", {"filter": "blur", "radius": 4}]`; options are those of
-    `Cluster.submit`. Returns {"batch": id, "jobs": [job, ...]}.
+    `pipeline` is a list such as `["sepia", {"filter": "blur", "radius": 4}]`, in which a step that needs a picture
+    names its file; options are those of `Cluster.submit`. Returns {"batch": id, "jobs": [job, ...]}.
     """
     from cluster.settings import load_settings
 
     cluster = Cluster(load_settings())
+    steps, logos = pictures.read_files(filters.parse_pipeline(pipeline, cluster.limits), cluster.limits, stored=True)
+    assets = [cluster.receive_asset(io.BytesIO(data), name) for name, data in logos.items()]
     uploads = []
     for path in map(Path, files):
         with path.open("rb") as stream:
             uploads.append(cluster.receive(stream, path.name))
-    return cluster.submit(uploads, filters.parse_pipeline(pipeline, cluster.limits), **options)
+    return cluster.submit(uploads, steps, assets=assets, **options)

@@ -61,8 +61,13 @@ class TooLong(StoreError):
     """More bytes than the limit allows."""
 
 
+def is_sha256(text: str) -> bool:
+    """Whether it is written as images are named here: lower-case hex."""
+    return bool(_SHA256.fullmatch(text))
+
+
 def checked_name(sha256: str) -> str:
-    if not _SHA256.fullmatch(sha256):
+    if not is_sha256(sha256):
         raise NotFound(f"{sha256!r} is no SHA-256 in lower-case hex")
     return sha256
 

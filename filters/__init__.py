@@ -13,6 +13,7 @@ from filters.errors import (
     InvalidOutput,
     InvalidParameter,
     InvalidPipeline,
+    MissingAsset,
     UnknownFilter,
     UnsupportedFormat,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "InvalidParameter",
     "InvalidPipeline",
     "Limits",
+    "MissingAsset",
     "Pipeline",
     "Plan",
     "Result",

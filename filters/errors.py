@@ -4,6 +4,7 @@ FilterError                 a filter failed while it ran (`step` says which), an
 ├── UnknownFilter           no filter has that name
 ├── InvalidParameter        a filter has no such parameter, or the value is not allowed
 ├── InvalidPipeline         empty, too long, or not a list of steps
+├── MissingAsset            a step needs another picture, which was not given
 ├── InvalidOutput           the output format or quality is not one that we write
 ├── UnsupportedFormat       the bytes are not an image that we read, whatever the file is called
 ├── BrokenImage             an image that is cut short or damaged
@@ -44,6 +45,10 @@ class InvalidParameter(FilterError):
 
 class InvalidPipeline(FilterError):
     type = "invalid-pipeline"
+
+
+class MissingAsset(FilterError):
+    type = "missing-asset"
 
 
 class InvalidOutput(FilterError):

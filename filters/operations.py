@@ -176,19 +176,25 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """A function of pixels and alpha that may change their size. What the rest says: `registry.geometry`."""
+    """A function of pixels and alpha that may change their size. What the rest says: `registry.geometry`.
 
-    function: Callable[[Picture, Any], Picture]
+    `asset` is the other picture that the step needs, once it is there.
+    """
+
+    function: Callable[..., Picture]
     params: Any
     size: Callable[[Any, Size], Size]
     rearranges: bool = False
     scales_to: Callable[[Any, Size], Size] | None = None
     max_pixels: int | None = None
+    asset: Picture | None = None
 
     def __call__(self, picture: Picture) -> Picture:
         if self.max_pixels is not None:
             # What a trim leaves has another aspect than was planned for, and may be enlarged more.
             check_pixels("the step", self.size(self.params, picture.size), self.max_pixels)
+        if self.asset is not None:
+            return self.function(picture, self.params, self.asset)
         return self.function(picture, self.params)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from PIL import ImageColor
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, StringConstraints, WithJsonSchema
 
 
 def _colour(text: str) -> str:
@@ -36,6 +36,17 @@ SolidColour = Annotated[
     WithJsonSchema({"type": "string", "format": "color", "maxLength": 40, "transparency": False}),
 ]
 """A `Colour` without transparency; kept as `#rrggbb`."""
+
+
+Asset = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=255),
+    WithJsonSchema({"type": "string", "format": "asset", "maxLength": 255}),
+]
+"""Another picture that the step needs, by a name that whoever runs the pipeline knows: see `filters.apply`.
+
+A filter has at most one such parameter; its function gets that picture as its third argument.
+"""
 
 
 def rgba(colour: str) -> tuple[int, int, int, int]:

@@ -3,7 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -29,6 +29,17 @@ class Step:
             del params["exact"]
         return {"filter": self.filter, **params}
 
+    @property
+    def asset(self) -> str | None:
+        """The name of the other picture that the step needs, "" where none is named; None: it needs none."""
+        field = registry.find(self.filter).asset
+        return None if field is None else getattr(self.params, field)
+
+    def with_asset(self, name: str) -> "Step":
+        """The same step with that picture."""
+        field = registry.find(self.filter).asset
+        return self if field is None else replace(self, params=self.params.model_copy(update={field: name}))
+
     def __str__(self) -> str:
         given = self.params.model_dump(mode="json", exclude_defaults=True)
         if type(self.params).model_validate(given) != self.params:  # where what is given decides a default
@@ -46,6 +57,14 @@ class Pipeline:
     def to_json(self) -> list[dict[str, Any]]:
         """What `parse_pipeline` reads back."""
         return [step.to_json() for step in self.steps]
+
+    def assets(self) -> list[tuple[int, str]]:
+        """The other pictures that steps need: the step's 1-based number and the picture's name, "" for none named."""
+        return [(number, step.asset) for number, step in enumerate(self.steps, start=1) if step.asset is not None]
+
+    def with_assets(self, names: Mapping[str, str]) -> "Pipeline":
+        """The same pipeline with those pictures called otherwise: new names by old ones."""
+        return Pipeline(tuple(step.with_asset(names.get(step.asset or "", step.asset or "")) for step in self.steps))
 
     def __len__(self) -> int:
         return len(self.steps)

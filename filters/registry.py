@@ -43,6 +43,9 @@ class Params(BaseModel):
 P = TypeVar("P", bound=Params)
 F = TypeVar("F", bound=Callable[..., Any])
 
+Category = Literal["colour", "light", "detail", "shape", "finish"]
+"""The heading under which a user interface lists a filter."""
+
 Colours = Literal["gray", "colour", "same"]
 """What a filter leaves: one channel, three, or as many as it found."""
 
@@ -51,14 +54,15 @@ Colours = Literal["gray", "colour", "same"]
 class FilterInfo:
     """What a user interface needs to know of a filter.
 
-    `label` and `description` have the keys "en" and "es"; `schema` is the JSON Schema of the parameters;
-    `cost_ms_per_mp` is the expected cost with default parameters.
+    `label` and `description` have the keys "en" and "es"; `category` is the heading to list it under;
+    `schema` is the JSON Schema of the parameters; `cost_ms_per_mp` is the expected cost with default parameters.
     """
 
     name: str
     aliases: tuple[str, ...]
     label: Mapping[str, str]
     description: Mapping[str, str]
+    category: Category
     schema: Mapping[str, Any]
     cost_ms_per_mp: float
 
@@ -67,7 +71,8 @@ class FilterInfo:
 class Filter:
     """A registered filter: what to show, what to validate with, what it does, what to expect of it.
 
-    `operation(params)` is what a step does, `None` where it leaves every image as it is.
+    `operation(params)` is what a step does, `None` where it leaves every image as it is. `asset` is the name of the
+    parameter that says which other picture it needs, if it needs one.
     """
 
     info: FilterInfo
@@ -76,6 +81,7 @@ class Filter:
     colours: Callable[[Any], Colours]
     cost: Callable[[Any], float]
     cost_varies: bool
+    asset: str | None = None
 
     def operation(self, params: Params) -> Operation | None:
         made = self.make(params)
@@ -91,8 +97,9 @@ class About(TypedDict, total=False):
 
     `cost_ms_per_mp` is the measured CPU time on an RGB image, the prior from which a cluster starts to learn: a
     number, or a function of the parameters where they matter (exactly 0 where they leave the image as it is: such a
-    step is left out). `colours(params)` says what the result has; what comes after is cheaper on gray. A name that is
-    taken already is a ValueError.
+    step is left out). `colours(params)` says what the result has; what comes after is cheaper on gray. `category` is
+    "detail" for `filter`, "light" for `point`, "colour" for `matrix`, "shape" for `geometry` and "finish" for `output`
+    where nothing else is said. A name that is taken already is a ValueError.
     """
 
     aliases: tuple[str, ...]
@@ -100,6 +107,7 @@ class About(TypedDict, total=False):
     description: Required[Mapping[str, str]]
     cost_ms_per_mp: Required[float | Callable[[Any], float]]
     colours: Callable[[Any], Colours]
+    category: Category
 
 
 def filter(
@@ -138,17 +146,17 @@ def filter(
             on_planes=on_planes,
         )
 
-    return _decorator(name, about, make)
+    return _decorator(name, "detail", about, make)
 
 
 def point(name: str, **about: Unpack[About]) -> Callable[[Callable[[P], Table]], Callable[[P], Table]]:
     """Register a function that makes a table of the parameters (its first argument)."""
-    return _decorator(name, about, lambda function, params: cast(Operation, function(params)))
+    return _decorator(name, "light", about, lambda function, params: cast(Operation, function(params)))
 
 
 def matrix(name: str, **about: Unpack[About]) -> Callable[[Callable[[P], Matrix]], Callable[[P], Matrix]]:
     """Register a function that makes a colour matrix of the parameters (its first argument)."""
-    return _decorator(name, about, lambda function, params: cast(Operation, function(params)))
+    return _decorator(name, "colour", about, lambda function, params: cast(Operation, function(params)))
 
 
 def geometry(
@@ -166,23 +174,26 @@ def geometry(
     `rearranges(params)`: each pixel of the result is one of the image's, unchanged, and the size alone says which.
     `scales_to(params, size)` is the size to which the function resizes the whole image before anything else: the
     planner may then hand over a JPEG decoded at a part of its size (at least twice that size), whose true size is
-    `Picture.size`, not that of its pixels.
+    `Picture.size`, not that of its pixels. Where the model has a parameter of the kind `params.Asset`, the
+    function gets that picture, which it must not change, as third argument.
     """
 
     def make(function: Callable[..., Any], params: Any) -> Operation:
         return Geometry(function, params, size, rearranges(params), scales_to)
 
-    return _decorator(name, about, make)
+    return _decorator(name, "shape", about, make)
 
 
 def output(
     name: str, **about: Unpack[About]
 ) -> Callable[[Callable[[Output, P], Output]], Callable[[Output, P], Output]]:
     """Register a function that changes how the result is written, and no pixel."""
-    return _decorator(name, about, Writing)
+    return _decorator(name, "finish", about, Writing)
 
 
-def _decorator(name: str, about: About, make: Callable[[Callable[..., Any], Any], Operation]) -> Callable[[F], F]:
+def _decorator(
+    name: str, category: Category, about: About, make: Callable[[Callable[..., Any], Any], Operation]
+) -> Callable[[F], F]:
     aliases = about.get("aliases", ())
     cost_ms_per_mp = about["cost_ms_per_mp"]
 
@@ -192,14 +203,18 @@ def _decorator(name: str, about: About, make: Callable[[Callable[..., Any], Any]
             raise ValueError(f"filter {name!r}: {taken[0]!r} is a name of {_names[taken[0]]!r} already")
         hints = get_type_hints(function)
         hints.pop("return", None)
-        model = list(hints.values())[-1]
+        model: Any = next(hint for hint in hints.values() if isinstance(hint, type) and issubclass(hint, Params))
         cost = cost_ms_per_mp if callable(cost_ms_per_mp) else _always(cost_ms_per_mp)
         schema = model.model_json_schema()
-        info = FilterInfo(name, aliases, about["label"], about["description"], schema, cost(model()))
+        info = FilterInfo(
+            name, aliases, about["label"], about["description"], about.get("category", category), schema, cost(model())
+        )
         colours = about.get("colours", lambda params: "same")
+        fields: Mapping[str, Any] = schema["properties"]
+        asset = next((field for field, kind in fields.items() if kind.get("format") == "asset"), None)
         # The same few settings come again and again, and a table takes a third of a millisecond.
         operation = lru_cache(maxsize=32)(partial(make, function))
-        _filters[name] = Filter(info, model, operation, colours, cost, callable(cost_ms_per_mp))
+        _filters[name] = Filter(info, model, operation, colours, cost, callable(cost_ms_per_mp), asset)
         _names.update(dict.fromkeys((name, *aliases), name))
         return function
 

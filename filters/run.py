@@ -7,6 +7,7 @@ from functools import cache
 from typing import TypeVar
 
 from filters import planes
+from filters.assets import with_assets
 from filters.codec import Source
 from filters.encoding import QUALITY, encode, output_format, within
 from filters.errors import FilterError
@@ -43,6 +44,7 @@ def apply(
     quality: int | None = None,
     thumbnail: int = 0,
     limits: Limits = DEFAULT_LIMITS,
+    assets: Callable[[str], bytes | None] = lambda name: None,
     on_step: Callable[[int], None] | None = None,
     optimise: bool = True,
 ) -> Result:
@@ -55,6 +57,7 @@ def apply(
     pages), of a TIFF every page where the result is one too; else the first.
     `thumbnail` is the longest side of a thumbnail to make as well, of the first frame, where the result is more than
     twice as large or in a format that browsers do not show; 0 for none.
+    `assets` gives the file of a picture that a step names, such as a logo, or None where there is none of that name.
     `on_step` is called with a 1-based number before each operation of the plan, for each frame: that of the first step
     that it does. `optimise` False does every step as it stands, to compare with.
 
@@ -68,7 +71,7 @@ def apply(
 
     @cache
     def plan_of(size: Size) -> Plan:
-        return plan(
+        planned = plan(
             pipeline,
             size,
             shrinks=source.shrinks,
@@ -77,6 +80,7 @@ def apply(
             limits=limits,
             optimise=optimise,
         )
+        return with_assets(planned, pipeline, assets, limits.of_assets)
 
     planned = plan_of(source.size)
     chosen = _format(pipeline, planned, header)

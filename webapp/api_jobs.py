@@ -23,6 +23,11 @@ FORM_SCHEMA = {
     "additionalProperties": False,
     "properties": {
         "image": {"type": "array", "items": BINARY, "minItems": 1, "description": "Once per image"},
+        "asset": {
+            "type": "array",
+            "items": BINARY,
+            "description": "A small picture that a step names, such as a logo; once per picture",
+        },
         "pipeline": {
             "type": "string",
             "contentMediaType": JSON,
@@ -69,7 +74,9 @@ class ResultQuery(BaseModel):
 @blueprint.post("/jobs")
 @describe(
     "Submit images through a pipeline",
-    description="All or nothing: if one image is refused, nothing is submitted; `file` says which one.",
+    description="All or nothing: if one image is refused, nothing is submitted; `file` says which one. A step that "
+    'needs a picture names an `asset` of the same form, as in {"filter": "logo", "image": "brand.png"}, or gives the '
+    "SHA-256 that the pipeline of an earlier batch has in its place.",
     body={MULTIPART: FORM_SCHEMA},
     answers={202: schemas.Submitted},
     problems=(400, 404, 409, 413, 415, 422, 429, 503, 507),
@@ -77,16 +84,19 @@ class ResultQuery(BaseModel):
 def submit() -> ResponseReturnValue:
     settings = context.settings()
     uploads.load_form(max_bytes=limits.form_bytes(settings))
-    images = uploads.images(most=settings.max_files)
+    images = uploads.images(most=settings.max_files, also=("asset",))
     order = submission.read(request.form)
-    submitted = context.cluster().submit(
+    cluster = context.cluster()
+    pipeline, assets = cluster.resolve(order.pipeline, uploads.receive_assets(uploads.assets(order.pipeline)))
+    submitted = cluster.submit(
         uploads.receive(images),
-        order.pipeline,
+        pipeline,
         format=order.format,
         quality=order.quality,
         priority=order.priority,
         submitter="operator",
         batch=order.batch,
+        assets=assets,
     )
     return submitted, 202, {"Location": f"/api/v1/batches/{submitted['batch']}"}
 

@@ -214,6 +214,7 @@ class Filter(BaseModel):
     aliases: list[str]
     label: Text
     description: Text
+    category: Literal["colour", "light", "detail", "shape", "finish"]
     # Not `schema`: that name is a method of every Pydantic model.
     parameters: dict[str, Any] = Field(alias="schema", description="JSON Schema of the parameters")
     cost_ms_per_mp: float
@@ -251,6 +252,7 @@ class SessionLimits(BaseModel):
     max_pixels: int
     max_files: int
     max_steps: int
+    max_asset_bytes: int = Field(description="of a picture that a step needs, such as a logo")
 
 
 class Session(BaseModel):

@@ -33,6 +33,7 @@ def _session() -> Session:
             max_pixels=settings.max_pixels,
             max_files=settings.max_files,
             max_steps=settings.max_steps,
+            max_asset_bytes=context.cluster().limits.of_assets.max_bytes,
         ),
     )
 

@@ -33,7 +33,7 @@ def read(form: MultiDict[str, str]) -> Order:
         raise Problem(
             400,
             "unknown-field",
-            f"There is no field `{unknown[0]}`; the fields are `image` (a file) and {_listed(FIELDS)}.",
+            f"There is no field `{unknown[0]}`; the fields are `image` and `asset` (files) and {_listed(FIELDS)}.",
         )
     for name in FIELDS:
         if name != "filter" and len(form.getlist(name)) > 1:

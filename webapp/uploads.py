@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from flask import Request, request
@@ -131,11 +131,14 @@ def load_form(*, max_bytes: int) -> None:
         raise Problem(400, "invalid-form", f"The form was cut off or is no valid {MULTIPART}: {error}.") from None
 
 
-def images(*, most: int) -> list[FileStorage]:
-    """The `image` files of the form that was read, at least one. Problem 400 or 413 says what to send."""
+def images(*, most: int, also: Sequence[str] = ()) -> list[FileStorage]:
+    """The `image` files of the form that was read, at least one. Problem 400 or 413 says what to send.
+
+    `also` are the file fields that there may be besides.
+    """
     if not request.files and not request.form:
         raise Problem(400, "missing-image", "POST an `image` file field; got an empty form.")
-    wrong = [name for name in request.files if name != "image"]
+    wrong = [name for name in request.files if name not in ("image", *also)]
     if wrong:
         raise Problem(
             400,
@@ -162,14 +165,39 @@ def images(*, most: int) -> list[FileStorage]:
     return found
 
 
+def assets(pipeline: filters.Pipeline) -> list[FileStorage]:
+    """The `asset` files of the form: pictures that steps of the pipeline name. Problem 400 where none does."""
+    found = [file for file in request.files.getlist("asset") if file.filename]
+    named = {name for _, name in pipeline.assets()}
+    for name in (names.received(file.filename) for file in found):
+        if name not in named:
+            raise Problem(
+                400,
+                "unused-asset",
+                f'No step of the pipeline names the asset `{name}`, as {{"filter": "logo", "image": "{name}"}} does.',
+                file=name,
+            )
+    return found
+
+
+def receive_assets(files: Sequence[FileStorage]) -> list[Upload]:
+    """As `receive`, for the pictures that steps name."""
+    take = context.cluster().receive_asset
+    return [_received(take, cast(BinaryIO, file.stream), names.received(file.filename)) for file in files]
+
+
 def receive(files: Sequence[FileStorage]) -> list[Upload]:
     """Stores every file. The first one that is refused is a problem that names it."""
     return [receive_one(cast(BinaryIO, file.stream), names.received(file.filename)) for file in files]
 
 
 def receive_one(stream: BinaryIO, name: str) -> Upload:
+    return _received(context.cluster().receive, stream, name)
+
+
+def _received(take: Callable[[BinaryIO, str], Upload], stream: BinaryIO, name: str) -> Upload:
     try:
-        return context.cluster().receive(stream, name)
+        return take(stream, name)
     except (filters.FilterError, cluster.errors.ClusterError) as error:
         problem = problems.from_error(error, file=name)
         if isinstance(error, filters.FilterError):

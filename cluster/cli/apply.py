@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 import filters
+from cluster.assets import read_files
 from cluster.cli.common import data_option, find_cluster, plain_errors
 from cluster.client import Finished, Runner, local_runner, runner_for
 from cluster.errors import ClusterError
@@ -46,18 +47,20 @@ def command(
 ) -> None:
     """Process image files (a folder stands for the files in it) and write the results into a folder.
 
+    A step that needs a picture of its own names its file: -f logo:image=brand.png
+
     Exit code 1 if any image failed; the others are written all the same.
 
     Example: cumulo apply photos/*.jpg -f sepia -f blur:radius=4 -o results/ --format webp
     """
     try:
-        pipeline = filters.parse_pipeline(list(steps))
+        pipeline, assets = read_files(filters.parse_pipeline(list(steps)), filters.Limits(), stored=not local)
     except filters.FilterError as error:
         raise click.BadParameter(error.detail, param_hint="-f") from error
     paths = list(expand(files))
     if not paths:
         raise ClusterError("there is no file in the folders that you named")
-    runner = local_runner() if local else runner_for(find_cluster(data))
+    runner = local_runner(assets) if local else runner_for(find_cluster(data), assets)
     output.mkdir(parents=True, exist_ok=True)
     failed = _run(runner, paths, pipeline, output, output_format, quality)
     if failed:

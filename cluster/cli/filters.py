@@ -50,6 +50,9 @@ def command(pipeline: str | None, size: str, input_format: str, as_json: bool) -
     out.print("\nUse them as `-f sepia` or `-f blur:radius=4`; several -f make a pipeline.", markup=False)
 
 
+KINDS = {"asset": "file", "color": "colour"}
+
+
 def _size(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text.strip())
     if not found or "0" in found.groups():
@@ -102,5 +105,6 @@ def describe(name: str, schema: dict[str, Any]) -> str:
     else:
         low = schema.get("minimum", schema.get("exclusiveMinimum"))
         high = schema.get("maximum", schema.get("exclusiveMaximum"))
-        span = f"{low:g} to {high:g}" if low is not None and high is not None else str(schema.get("type", ""))
+        kind = KINDS.get(schema.get("format", ""), str(schema.get("type", "")))
+        span = f"{low:g} to {high:g}" if low is not None and high is not None else kind
     return f"{name}={schema.get('default')} ({span})"

@@ -60,6 +60,12 @@ local function hold(sha256, bytes)
   redis.call('ZREM', 'blobs:unused', sha256)
 end
 
+-- One more batch has steps that need this stored image: only such images can be named by their SHA-256 in a pipeline.
+local function hold_asset(sha256, bytes)
+  hold(sha256, bytes)
+  redis.call('HINCRBY', 'blob:' .. sha256, 'assets', 1)
+end
+
 -- One change of a job's state: record, indexes, batch counts, timeline and event together.
 local function transition(id, to, word, detail)
   local key = 'job:' .. id

@@ -13,12 +13,24 @@ local function release(sha256)
   redis.call('ZADD', 'blobs:unused', stamp, sha256)
 end
 
+-- What the steps of a batch needed.
+local function release_assets(batch)
+  for sha256 in string.gmatch(redis.call('HGET', 'batch:' .. batch, 'assets') or '', '%x+') do
+    local key = 'blob:' .. sha256
+    if redis.call('EXISTS', key) == 1 and redis.call('HINCRBY', key, 'assets', -1) <= 0 then
+      redis.call('HDEL', key, 'assets')
+    end
+    release(sha256)
+  end
+end
+
 local function leave_batch(id, batch, state)
   local key = 'batch:' .. batch
   redis.call('ZREM', key .. ':finished', id)
   redis.call('HINCRBY', key, state, -1)
   local deleted = redis.call('HINCRBY', key, 'deleted', 1)
   if deleted >= tonumber(redis.call('HGET', key, 'total')) then
+    release_assets(batch)
     redis.call('DEL', key, key .. ':jobs', key .. ':finished')
     return
   end

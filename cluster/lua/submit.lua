@@ -1,5 +1,5 @@
--- ARGV: limit of the backlog, of the submitter's unfinished jobs, of the bytes of images in use, then JSON {batch={id,fields},
--- filters, class, start, end, jobs=[{id,place,sha256,bytes,search,fields}]}. Appends where the batch exists. `place` is how far
+-- ARGV: limit of the backlog, of the submitter's unfinished jobs, of the bytes of images in use, then JSON {batch={id,fields,
+-- assets=[{sha256,bytes}], left out where there are none}, filters, class, start, end, jobs=[{id,place,sha256,bytes,search,fields}]}. Appends where the batch exists. `place` is how far
 -- behind the first job of the same submission a job stands, `end` where the last one ends, in units of work; `start` is what
 -- the first slice of the submission answered; `search` is the name in lower case where that is not ASCII.
 -- Returns 'FULL', 'QUOTA' or 'STORE' and nothing is recorded, or the tag of the first place.
@@ -10,6 +10,8 @@
 local limit, quota, most_bytes = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local given = cjson.decode(ARGV[4])
 local submitter = given.batch.fields.submitter
+local key = 'batch:' .. given.batch.id
+local assets = redis.call('EXISTS', key) == 0 and given.batch.assets or {} -- an old batch has its own
 -- A call repeated because its answer was lost finds its jobs recorded.
 local fresh = {}
 for _, job in ipairs(given.jobs) do
@@ -19,17 +21,26 @@ if #fresh > 0 then
   if redis.call('ZCARD', 'backlog') + #fresh > limit then return 'FULL' end
   if tonumber(redis.call('HGET', 'submitters', submitter) or '0') + #fresh > quota then return 'QUOTA' end
   local bytes, seen = tonumber(redis.call('GET', 'blobs:bytes') or '0'), {}
-  for _, job in ipairs(fresh) do
-    if not seen[job.sha256] and redis.call('EXISTS', 'blob:' .. job.sha256) == 0 then bytes = bytes + job.bytes end
-    seen[job.sha256] = true
+  local function count(stored)
+    for _, image in ipairs(stored) do
+      if not seen[image.sha256] and redis.call('EXISTS', 'blob:' .. image.sha256) == 0 then bytes = bytes + image.bytes end
+      seen[image.sha256] = true
+    end
   end
+  count(fresh)
+  count(assets)
   if bytes > most_bytes then return 'STORE' end
 end
 local batch = given.batch.id
-local key = 'batch:' .. batch
 if redis.call('EXISTS', key) == 0 then
   redis.call('HSET', key, 'id', batch, 'created_at', stamp, 'total', 0)
   for name, value in pairs(given.batch.fields) do redis.call('HSET', key, name, value) end
+  local held = {}
+  for place, asset in ipairs(assets) do
+    hold_asset(asset.sha256, asset.bytes)
+    held[place] = asset.sha256
+  end
+  if #held > 0 then redis.call('HSET', key, 'assets', table.concat(held, ' ')) end
 end
 if redis.call('EXISTS', 'backlog') == 0 then redis.call('DEL', 'backlog:clock') end
 local class, share = string.match(redis.call('HGET', 'backlog:shares', batch) or '', '^(%d+):(%d+)$')

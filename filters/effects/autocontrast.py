@@ -32,6 +32,7 @@ class Autocontrast(registry.Params):
         "en": "Makes the darkest parts black and the brightest white, whatever they were.",
         "es": "Hace negro lo más oscuro y blanco lo más claro, sean como sean.",
     },
+    category="light",
     cost_ms_per_mp=lambda params: 3.2 if params.per_channel else 2.2,
     steep=True,
 )

@@ -16,7 +16,7 @@ class Border(registry.Params):
         ge=0,
         le=MAX_LENGTH,
         description="Width in pixels, or below 1 as a part of the image's shorter side; 0 leaves the image as it is.",
-        json_schema_extra={"label": {"en": "Width", "es": "Ancho"}, "step": 0.01},
+        json_schema_extra={"label": {"en": "Width", "es": "Ancho"}, "step": 0.01, "relative": True},
     )
     colour: Colour = Field(
         "#000000",
@@ -38,6 +38,7 @@ def _size(params: Border, size: Size) -> Size:
         "en": "Puts a frame of one colour around the image.",
         "es": "Pone un marco de un color alrededor de la imagen.",
     },
+    category="finish",
     cost_ms_per_mp=lambda params: 0.8 if params.width else 0.0,
     colours=lambda params: "colour" if params.width and seen_as_colour(params.colour) else "same",
     size=_size,

@@ -24,6 +24,7 @@ class Bw(registry.Params):
         "en": "Two tones only: white where the image is bright, black elsewhere.",
         "es": "Solo dos tonos: blanco donde la imagen es clara y negro en el resto.",
     },
+    category="colour",
     cost_ms_per_mp=1.1,
     reads_luma_only=lambda params: True,
     per_pixel=True,

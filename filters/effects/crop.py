@@ -21,14 +21,14 @@ class Crop(registry.Params):
         ge=0,
         le=MAX_LENGTH,
         description="Width in pixels, or below 1 as a part of the image's; 0 is what the ratio says, or all of it.",
-        json_schema_extra={"label": {"en": "Width", "es": "Ancho"}, "step": 0.01},
+        json_schema_extra={"label": {"en": "Width", "es": "Ancho"}, "step": 0.01, "relative": True},
     )
     height: float = Field(
         0.0,
         ge=0,
         le=MAX_LENGTH,
         description="Height in pixels, or below 1 as a part of the image's; 0 is what the ratio says, or all of it.",
-        json_schema_extra={"label": {"en": "Height", "es": "Alto"}, "step": 0.01},
+        json_schema_extra={"label": {"en": "Height", "es": "Alto"}, "step": 0.01, "relative": True},
     )
     ratio: Ratio = Field(
         "1:1",
@@ -46,7 +46,11 @@ class Crop(registry.Params):
         le=MAX_LENGTH,
         description="Distance from the left or right edge that gravity names, in pixels or below 1 as a part of the "
         "width; to the right of the middle where it names none.",
-        json_schema_extra={"label": {"en": "Horizontal distance", "es": "Distancia horizontal"}, "step": 0.01},
+        json_schema_extra={
+            "label": {"en": "Horizontal distance", "es": "Distancia horizontal"},
+            "step": 0.01,
+            "relative": True,
+        },
     )
     y: float = Field(
         0.0,
@@ -54,7 +58,11 @@ class Crop(registry.Params):
         le=MAX_LENGTH,
         description="Distance from the top or bottom edge that gravity names, in pixels or below 1 as a part of the "
         "height; below the middle where it names none.",
-        json_schema_extra={"label": {"en": "Vertical distance", "es": "Distancia vertical"}, "step": 0.01},
+        json_schema_extra={
+            "label": {"en": "Vertical distance", "es": "Distancia vertical"},
+            "step": 0.01,
+            "relative": True,
+        },
     )
 
     @model_validator(mode="before")

@@ -35,6 +35,7 @@ class Duotone(registry.Params):
         "en": "Two colours and what lies between them, one for the shadows and one for the highlights.",
         "es": "Dos colores y lo que hay entre ellos, uno para las sombras y otro para las luces.",
     },
+    category="colour",
     cost_ms_per_mp=lambda params: 1.3 if params.amount == 1 else 3.4 if params.amount > 0 else 0.0,
     reads_luma_only=lambda params: params.amount == 1,
     per_pixel=True,

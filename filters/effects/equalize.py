@@ -35,6 +35,7 @@ class Equalize(registry.Params):
         "en": "Spreads the brightness evenly from black to white, which shows detail in dull photos.",
         "es": "Reparte la luminosidad por igual entre el negro y el blanco, lo que saca detalle de fotos apagadas.",
     },
+    category="light",
     cost_ms_per_mp=lambda params: 5.7 if params.amount > 0 else 0.0,
     steep=True,
 )

@@ -16,6 +16,7 @@ class Negative(registry.Params):
         "en": "Inverts every colour, like a photographic negative.",
         "es": "Invierte cada color, como un negativo fotográfico.",
     },
+    category="colour",
     cost_ms_per_mp=0.3,
 )
 def negative(params: Negative) -> Table:

@@ -62,6 +62,7 @@ def _cost(params: Noise) -> float:
         "en": "Adds grain like that of film or of a sensor in the dark.",
         "es": "Añade grano como el de la película o el de un sensor con poca luz.",
     },
+    category="finish",
     cost_ms_per_mp=_cost,
 )
 def noise(image: Image.Image, params: Noise) -> Image.Image:

@@ -24,6 +24,7 @@ class Posterize(registry.Params):
         "en": "Reduces each channel to a few even steps, like a screen-printed poster.",
         "es": "Reduce cada canal a unos pocos escalones, como un cartel serigrafiado.",
     },
+    category="colour",
     cost_ms_per_mp=lambda params: 1.1 if params.levels < 256 else 0.0,
 )
 def posterize(params: Posterize) -> Table:

@@ -29,7 +29,7 @@ class RoundCorners(registry.Params):
         le=MAX_LENGTH,
         description="Radius in pixels, or below 1 as a part of the image's shorter side, of which half is the most; "
         "0 leaves the image as it is.",
-        json_schema_extra={"label": {"en": "Radius", "es": "Radio"}, "step": 0.01},
+        json_schema_extra={"label": {"en": "Radius", "es": "Radio"}, "step": 0.01, "relative": True},
     )
     background: Colour = Field(
         "#00000000",
@@ -46,6 +46,7 @@ class RoundCorners(registry.Params):
         "en": "Rounds the corners, smoothly.",
         "es": "Redondea las esquinas, con bordes suaves.",
     },
+    category="finish",
     cost_ms_per_mp=lambda params: 2.0 if params.radius else 0.0,
     colours=lambda params: "colour" if params.radius and seen_as_colour(params.background) else "same",
 )

@@ -97,6 +97,7 @@ def _spread(plane: Image.Image) -> float:
         "en": "The warm brown of old photographs.",
         "es": "El marrón cálido de las fotos antiguas.",
     },
+    category="colour",
     cost_ms_per_mp=_cost,
     colours=lambda params: "colour" if params.intensity > 0 else "same",
     per_pixel=True,

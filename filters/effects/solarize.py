@@ -24,6 +24,7 @@ class Solarize(registry.Params):
         "en": "Inverts what is bright, like a print that saw light while it was developed.",
         "es": "Invierte lo claro, como una copia que recibió luz durante el revelado.",
     },
+    category="colour",
     cost_ms_per_mp=lambda params: 1.1 if params.threshold < 256 else 0.0,
 )
 def solarize(params: Solarize) -> Table:

@@ -50,6 +50,7 @@ class Vignette(registry.Params):
         "en": "Darkens the image towards its corners and leads the eye to the middle.",
         "es": "Oscurece la imagen hacia las esquinas y lleva la mirada al centro.",
     },
+    category="finish",
     cost_ms_per_mp=lambda params: 5.8 if params.strength > 0 else 0.0,
 )
 def vignette(image: Image.Image, params: Vignette) -> Image.Image:

@@ -51,7 +51,7 @@ class Watermark(registry.Params):
         le=MAX_SIZE,
         description="Size of the letters in pixels, or below 1 as a part of the image's shorter side. A text that "
         "would not fit is made smaller.",
-        json_schema_extra={"label": {"en": "Size", "es": "Tamaño"}, "step": 0.01},
+        json_schema_extra={"label": {"en": "Size", "es": "Tamaño"}, "step": 0.01, "relative": True},
     )
     colour: Colour = Field(
         "#ffffff",
@@ -75,7 +75,7 @@ class Watermark(registry.Params):
         ge=0,
         le=10_000,
         description="Distance from the edges, and between tiles, in pixels or below 1 as a part of the shorter side.",
-        json_schema_extra={"label": {"en": "Margin", "es": "Margen"}, "step": 0.01},
+        json_schema_extra={"label": {"en": "Margin", "es": "Margen"}, "step": 0.01, "relative": True},
     )
     tiled: bool = Field(
         False,
@@ -116,6 +116,7 @@ def _size(params: Watermark, size: Size) -> Size:
         "en": "Writes a text over the image, once or all over.",
         "es": "Escribe un texto sobre la imagen, una vez o por toda ella.",
     },
+    category="finish",
     cost_ms_per_mp=_cost,
     colours=lambda params: "colour" if seen_as_colour(params.colour) else "same",
     size=_size,

@@ -76,10 +76,10 @@ def test_steps_are_moved_and_removed_with_the_keyboard(studio: Page) -> None:
     add_filter(studio, "blur")
     add_filter(studio, "negative")
     expect(studio.get_by_test_id("step-1")).to_have_attribute("data-filter", "blur")
-    studio.get_by_test_id("step-2").get_by_role("button").last.focus()
+    studio.get_by_test_id("step-2").locator("[data-action=remove]").focus()
     studio.keyboard.press("Alt+ArrowUp")
     expect(studio.get_by_test_id("step-1")).to_have_attribute("data-filter", "negative")
-    studio.get_by_test_id("step-1").get_by_role("button").last.focus()
+    studio.get_by_test_id("step-1").locator("[data-action=remove]").focus()
     studio.keyboard.press("Enter")
     expect(studio.get_by_test_id("step-1")).to_have_attribute("data-filter", "blur")
     expect(studio.get_by_test_id("step-2")).to_have_count(0)
@@ -173,3 +173,41 @@ def test_without_the_token_there_is_only_a_login(page: Page, cluster: Up) -> Non
     page.locator("input:visible").first.fill(cluster.token)
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("process")).to_be_visible()
+
+
+def test_a_logo_is_chosen_sent_along_and_placed(studio: Page, cluster: Up, tmp_path: Path) -> None:
+    logo = tmp_path / "brand.png"
+    Image.new("RGB", (40, 20), (255, 0, 0)).save(logo)
+    studio.get_by_test_id("drop-input").set_input_files(jpeg_files(tmp_path / "photos", 3, 320, 240))
+    studio.get_by_test_id("add-filter").click()
+    studio.get_by_test_id("filter-search").fill("marca-imagen")
+    studio.keyboard.press("Enter")
+    expect(studio.get_by_test_id("process")).to_be_disabled()
+    with studio.expect_file_chooser() as chooser:
+        studio.get_by_test_id("step-1-image").get_by_role("button").click()
+    chooser.value.set_files(logo)
+    expect(studio.get_by_test_id("step-1-image")).to_contain_text("brand.png")
+    opacity = studio.get_by_test_id("step-1-opacity")
+    opacity.fill("1")
+    opacity.press("Tab")
+    studio.get_by_test_id("step-1-gravity").get_by_role("radio", name="Top left").click()
+    studio.get_by_test_id("process").click()
+    expect(results(studio)).to_have_count(3)
+    for card in results(studio).all():
+        result = cluster.result(str(card.get_attribute("data-testid")).removeprefix("result-"))
+        red, green, blue = Image.open(io.BytesIO(result)).convert("RGB").getpixel((20, 18))  # type: ignore[misc]
+        assert red > 230
+        assert max(green, blue) < 60
+
+
+def test_the_forms_can_be_used_by_everyone(studio: Page, axe: str) -> None:
+    """The list of filters while it is open, and every kind of field there is."""
+    add_filter(studio, "logo")
+    add_filter(studio, "blur")
+    studio.get_by_test_id("step-1-advanced").click()
+    studio.evaluate(axe)
+    for _ in range(2):
+        found = studio.evaluate("async () => (await axe.run()).violations.map((violation) => violation.id)")
+        assert found == []
+        studio.get_by_test_id("add-filter").click()
+        expect(studio.get_by_test_id("filter-sepia")).to_be_visible()

@@ -11,6 +11,7 @@ from cluster.nodes import Nodes
 
 SEPIA = [{"filter": "sepia"}]
 SHA = "ab" * 32
+ASSET_SHA = "cd" * 32
 HIGH = 10**6  # a backlog without a limit
 
 

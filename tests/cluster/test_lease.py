@@ -184,7 +184,7 @@ def test_an_input_that_has_gone_from_the_store_fails_with_words(cluster: Cluster
     assert work(cluster, server) == {"failed": 1}
     error = cluster.job(job["id"])["error"]
     assert error["type"] == "input-missing"
-    assert "original cannot be had any more" in error["detail"]
+    assert "cannot be had any more" in error["detail"]
 
 
 def unwritable(monkeypatch: pytest.MonkeyPatch, times: float) -> list[int]:

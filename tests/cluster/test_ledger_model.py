@@ -29,7 +29,7 @@ from cluster.connection import Scripts
 from cluster.errors import Conflict
 from cluster.ledger import CLASSES_PER_LANE, Blame, Ledger, Outcome, WorkOrder, class_of, new_id
 from cluster.nodes import Nodes
-from tests.cluster.ledgers import SHA, Message, add_node, done, failed, submit_batch
+from tests.cluster.ledgers import ASSET_SHA, SHA, Message, add_node, done, failed, submit_batch
 
 NODES = ("pc-1", "pc-2")
 MAX_LOST = 2
@@ -91,6 +91,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.jobs: dict[str, ModelJob] = {}
         self.batches: list[str] = []
         self.deleted: Counter[str] = Counter()  # batch -> jobs that retention took
+        self.assets: dict[str, tuple[str, ...]] = {}  # batch -> what its steps need
+        self.ever_stored: set[str] = set()
         self.arrivals: dict[str, int] = {}
         self.mode = dict.fromkeys(NODES, "active")
         self.sent: list[Message] = []
@@ -209,9 +211,14 @@ class LedgerMachine(RuleBasedStateMachine):
         count, priority = draw(st.integers(1, 4)), draw(st.integers(-1, 1))
         cost = draw(st.sampled_from([0.015625, 0.0625]))
         batch = self.batches[-1] if self.batches and draw(st.booleans()) else None
-        found, ids = submit_batch(self.ledger, count, cost=cost, priority=priority, batch=batch)
+        # An image that steps need: one of its own, or that which is every input and result as well.
+        assets = draw(st.sampled_from([(), (), (ASSET_SHA,), (SHA, ASSET_SHA)]))
+        given = [{"sha256": sha256, "bytes": 10} for sha256 in assets]
+        found, ids = submit_batch(self.ledger, count, cost=cost, priority=priority, batch=batch, assets=given)
         if batch is None:
             self.batches.append(found)
+            self.assets[found] = assets
+            self.ever_stored.update((SHA, *assets))
         waiting_class = class_of(interactive=count == 1 and batch is None, priority=priority)
         if not self.backlog():
             self.clock.clear()
@@ -424,7 +431,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """Every key of the ledger, read in one go."""
         hashes = [keys.job(job_id) for job_id in self.jobs] + [keys.batch(batch) for batch in self.batches]
         hashes += [key(node) for node in NODES for key in (keys.node_jobs, keys.worker)]
-        hashes += [keys.SHARES, keys.SUBMITTERS, keys.blob(SHA)]
+        hashes += [keys.SHARES, keys.SUBMITTERS, keys.blob(SHA), keys.blob(ASSET_SHA)]
         lists = [keys.timeline(job_id) for job_id in self.jobs]
         sorted_sets = [*map(keys.batch_finished, self.batches), keys.BACKLOG, *map(keys.state, keys.JOB_STATES)]
         sorted_sets += [keys.ALL_JOBS, keys.ENDED, keys.NAMES, keys.UNUSED, keys.with_filter("sepia")]
@@ -452,10 +459,16 @@ class LedgerMachine(RuleBasedStateMachine):
             assert found[keys.of_node(node)] == [job.id for job in jobs if job.node == node]
         unfinished = sum(job.state not in keys.FINISHED for job in jobs)
         assert found[keys.SUBMITTERS] == ({"": str(unfinished)} if unfinished else {})
-        uses = len(jobs) + sum(job.state == "done" for job in jobs)  # every input and result is the same image
-        assert found[keys.blob(SHA)] == ({"refs": str(uses), "bytes": "10"} if uses else {})
-        assert int(self.server.get(keys.BLOB_BYTES) or 0) == (10 if uses else 0)
-        assert found[keys.UNUSED] == ([] if uses or not self.arrivals else [SHA])
+        images = len(jobs) + sum(job.state == "done" for job in jobs)  # every input and result is the same image
+        needed = Counter(sha256 for batch in self.batches for sha256 in self.assets[batch])
+        uses = Counter({SHA: images}) + needed
+        for sha256 in (SHA, ASSET_SHA):
+            expected = {"refs": str(uses[sha256]), "bytes": "10"} if uses[sha256] else {}
+            if needed[sha256]:
+                expected["assets"] = str(needed[sha256])
+            assert found[keys.blob(sha256)] == expected
+        assert int(self.server.get(keys.BLOB_BYTES) or 0) == 10 * len(uses)
+        assert set(found[keys.UNUSED]) == self.ever_stored - set(uses)
 
     def check_record(self, job: ModelJob, record: dict[str, str], timeline: list[str]) -> None:
         assert (record["state"], record["node"], record["lease"]) == (job.state, job.node, job.lease)

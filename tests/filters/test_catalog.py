@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
 import pytest
@@ -17,7 +18,7 @@ from filters import errors, registry
 PUBLIC = {
     *("EXTENSIONS", "FIXED_SECONDS", "FORMATS", "INPUT_FORMATS", "MEDIA_TYPES"),
     *("BrokenImage", "FilterError", "ImageTooLarge", "InvalidOutput", "InvalidParameter", "InvalidPipeline"),
-    *("UnknownFilter", "UnsupportedFormat"),
+    *("MissingAsset", "UnknownFilter", "UnsupportedFormat"),
     *("FilterInfo", "ImageHeader", "Limits", "Pipeline", "Result", "Step"),
     *("Plan", "apply", "catalog", "inspect", "parse_pipeline", "parse_step", "plan"),
     *("cost_features", "estimate_seconds", "megapixels", "prior_seconds_per_mp"),
@@ -58,6 +59,7 @@ Image.new("RGB", (4, 3), (100, 50, 10)).save(buffer, "png")
 result = filters.apply(buffer.getvalue(), ["prueba:factor=2"])
 print(json.dumps({
     "names": [info.name for info in filters.catalog()],
+    "category": next(info.category for info in filters.catalog() if info.name == "written-for-a-test"),
     "pixel": Image.open(io.BytesIO(result.data)).getpixel((0, 0)),
 }))
 """
@@ -103,6 +105,7 @@ def test_every_filter_can_be_shown_in_a_form(info: filters.FilterInfo) -> None:
     jsonschema.Draft202012Validator.check_schema(info.schema)
     json.dumps(info.schema)
     assert set(info.label) == set(info.description) == {"en", "es"}
+    assert info.category in get_args(registry.Category)
     assert info.schema["additionalProperties"] is False
     for field in info.schema["properties"].values():
         assert field["description"]
@@ -125,6 +128,7 @@ def test_adding_a_file_is_all_that_a_new_filter_needs(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", USE_IT], cwd=tmp_path, capture_output=True, check=True)
     answer = json.loads(done.stdout)
     assert "written-for-a-test" in answer["names"]
+    assert answer["category"] == "detail", "where the author says nothing"
     assert answer["pixel"] == [200, 100, 20]
 
 

@@ -98,6 +98,7 @@ def test_what_changes_nothing_costs_nothing() -> None:
 def test_the_catalog_shows_the_cost_of_the_defaults() -> None:
     shown = {info.name: info.cost_ms_per_mp for info in filters.catalog()}
     assert shown["blur"] == max(costs_of("blur"))
+    assert shown.pop("logo") == 0, "without a picture it does nothing"
     assert all(isinstance(cost, float) and cost > 0 for cost in shown.values())
 
 

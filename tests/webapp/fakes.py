@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import filters
+from cluster import assets as pictures
 from cluster import intake, keys
 from cluster.errors import (
     BacklogFull,
@@ -81,6 +82,7 @@ class FakeCluster:
         self.calls: list[tuple[Any, ...]] = []
         self._views = {"pc-1": node_view("pc-1"), "pc-2": node_view("pc-2", state="paused")}
         self._jobs: dict[str, dict[str, Any]] = {}
+        self._assets: dict[str, Upload] = {}
         self._thumbnails: dict[str, dict[str, Any]] = {}
         self._batches: dict[str, dict[str, Any]] = {}
         self._policy = "least-cpu"
@@ -97,7 +99,9 @@ class FakeCluster:
         """Runs the job for real, here and now."""
         job = self._jobs[job_id]
         source = self.blobs.get(job["input"]["sha256"])
-        result = filters.apply(source, job["pipeline"], format=job["format"], quality=job["quality"], thumbnail=32)
+        result = filters.apply(
+            source, job["pipeline"], format=job["format"], quality=job["quality"], thumbnail=32, assets=self.blobs.get
+        )
         small = result.thumbnail or result.data
         self._thumbnails[job_id] = {"sha256": self.blobs.put(small), "format": filters.inspect(small).format}
         job["result"] = {
@@ -177,6 +181,13 @@ class FakeCluster:
             raise self.refusal
         return intake.receive(self.blobs, self.limits, stream, name)
 
+    def receive_asset(self, stream: BinaryIO, name: str) -> Upload:
+        self._reach()
+        return intake.receive(self.blobs, self.limits.of_assets, stream, name)
+
+    def resolve(self, pipeline: filters.Pipeline, sent: Sequence[Upload]) -> tuple[filters.Pipeline, list[Upload]]:
+        return pictures.resolve(pipeline, sent, self._assets.get)
+
     def submit(
         self,
         uploads: Sequence[Upload],
@@ -187,14 +198,17 @@ class FakeCluster:
         priority: int = 0,
         submitter: str = "",
         batch: str | None = None,
+        assets: Sequence[Upload] = (),
     ) -> dict[str, Any]:
         self._reach()
+        pipeline, needed = self.resolve(pipeline, assets)
         live = [name for name, view in self._views.items() if view["state"] == "live"]
         if not live:
             raise NoLiveNode("no live node: start one with `cumulo worker`, or resume a paused one")
         if self.full:
             raise BacklogFull("the cluster already has as many waiting images as it may (10); try again later")
         steps = pipeline.to_json()
+        self._assets.update({asset.sha256: asset for asset in needed})
         if batch is not None and self._batch(batch)["pipeline"] != steps:
             raise Conflict(f"batch {batch} has another pipeline; send these images as a batch of their own")
         batch_id = batch or f"b{len(self._batches) + 1}"

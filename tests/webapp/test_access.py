@@ -148,6 +148,7 @@ def test_logging_in_by_json(anonymous: FlaskClient, settings: Settings) -> None:
         "max_pixels": settings.max_pixels,
         "max_files": settings.max_files,
         "max_steps": settings.max_steps,
+        "max_asset_bytes": settings.max_upload_bytes,
     }
     assert anonymous.get("/api/v1/session").get_json() == answer
 

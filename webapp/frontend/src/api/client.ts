@@ -104,6 +104,8 @@ export interface PhotoFields {
   format: string | null;
   /** The batch to append to; null makes a new one. */
   batch: string | null;
+  /** The pictures that steps of the pipeline name. */
+  assets: readonly { name: string; file: File }[];
 }
 
 /**
@@ -122,6 +124,7 @@ export function sendPhoto(
     form.append("pipeline", fields.pipeline);
     if (fields.format !== null) form.append("format", fields.format);
     if (fields.batch !== null) form.append("batch", fields.batch);
+    for (const asset of fields.assets) form.append("asset", asset.file, asset.name);
     form.append("image", file, file.name);
 
     const xhr = new XMLHttpRequest();

@@ -166,11 +166,16 @@ export interface PolicyChoice {
   adapted: string;
 }
 
+/** The headings under which the page lists filters, in this order. */
+export const categories = ["colour", "light", "detail", "shape", "finish"] as const;
+export type Category = (typeof categories)[number];
+
 export interface FilterInfo {
   name: string;
   aliases: string[];
   label: Localized;
   description: Localized;
+  category: Category;
   schema: JsonSchema;
 }
 
@@ -195,6 +200,14 @@ export interface JsonSchema {
   label?: Localized;
   unit?: string;
   step?: number;
+  format?: string;
+  maxLength?: number;
+  /** For the few: kept out of sight at first. */
+  advanced?: boolean;
+  /** Of a number: below 1 it is a part of the image's size, else pixels. */
+  relative?: boolean;
+  /** Of a colour: false where it must be opaque. */
+  transparency?: boolean;
 }
 
 export interface Session {
@@ -206,6 +219,7 @@ export interface Session {
     max_pixels: number;
     max_files: number;
     max_steps: number;
+    max_asset_bytes: number;
   };
 }
 

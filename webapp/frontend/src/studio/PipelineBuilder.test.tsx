@@ -1,5 +1,5 @@
 import { act, fireEvent, screen } from "@testing-library/react";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { FilterInfo } from "../api/types";
 import { renderPage } from "../test/render";
 import { useStudio } from "./context";
@@ -12,10 +12,12 @@ const filter = (name: string, label: string, properties: FilterInfo["schema"]["p
   aliases: [],
   label: { en: label, es: label },
   description: { en: `${label} it`, es: label },
+  category: "detail",
   schema: { type: "object", properties },
 });
 const filters = [
   filter("sepia", "Sepia"),
+  filter("exacting", "Exacting", { exact: { type: "boolean", default: false, advanced: true } }),
   filter("blur", "Blur", {
     radius: { type: "number", minimum: 0, maximum: 200, default: 2, step: 0.5, label: { en: "Radius", es: "Radio" } },
   }),
@@ -75,6 +77,34 @@ describe("the pipeline builder", () => {
     expect(steps()).toEqual([{ filter: "blur", radius: 2.5 }]);
     expect(slider.getAttribute("aria-valuetext")).toBe("2.5");
     expect((screen.getByTestId("step-1-radius") as HTMLInputElement).value).toBe("2.5");
+  });
+
+  it("finds a filter by a part of its name, and Enter adds it", async () => {
+    const steps = show();
+    fireEvent.click(screen.getByTestId("add-filter"));
+    const search = await screen.findByTestId("filter-search");
+    fireEvent.change(search, { target: { value: "sep" } });
+    expect(screen.queryByTestId("filter-blur")).toBeNull();
+    expect(screen.getByTestId("filter-sepia")).toBeTruthy();
+    fireEvent.change(search, { target: { value: "xyz" } });
+    expect(screen.getByText("No filter is called “xyz”.")).toBeTruthy();
+    fireEvent.change(search, { target: { value: "sep" } });
+    await vi.waitFor(() =>
+      expect(screen.getByTestId("filter-sepia").getAttribute("data-combobox-selected")).toBe("true"),
+    );
+    fireEvent.keyDown(search, { key: "Enter", code: "Enter" });
+    expect(steps()).toEqual([{ filter: "sepia" }]);
+  });
+
+  it("keeps advanced settings out of sight until they are asked for", async () => {
+    const steps = show();
+    await add("exacting");
+    expect(screen.queryByTestId("step-1-exact")).toBeNull();
+    const more = screen.getByRole("button", { name: "Advanced: Exacting" });
+    fireEvent.click(more);
+    expect(more.getAttribute("aria-expanded")).toBe("true");
+    fireEvent.click(screen.getByTestId("step-1-exact"));
+    expect(steps()).toEqual([{ filter: "exacting", exact: true }]);
   });
 
   it("takes no more steps than the server does", async () => {

@@ -1,62 +1,17 @@
-import { Button, Menu } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useFilters } from "../api/queries";
-import type { FilterInfo } from "../api/types";
 import { useLanguage } from "../i18n";
 import { Card } from "../ui/Card";
-import { PlusIcon } from "../ui/icons";
 import { Notice } from "../ui/Notice";
 import { useProblemWords } from "../ui/problem";
 import { useStore } from "../ui/store";
 import { useStudio } from "./context";
+import { FilterPicker } from "./FilterPicker";
 import classes from "./PipelineBuilder.module.css";
 import { addStep, changeStep, moveStep, removeStep } from "./pipeline";
 import { StepCard } from "./StepCard";
-
-function AddFilter({
-  filters,
-  full,
-  onAdd,
-}: {
-  filters: readonly FilterInfo[];
-  full: boolean;
-  onAdd: (filter: FilterInfo) => void;
-}) {
-  const { t } = useTranslation();
-  const [language] = useLanguage();
-  return (
-    <Menu
-      width="target"
-      position="bottom-start"
-      shadow="md"
-      withinPortal={false}
-      middlewares={{ flip: true, shift: true, size: { padding: 10 } }}
-      withInitialFocusPlaceholder={false}
-      transitionProps={{ duration: 80 }}
-    >
-      <Menu.Target>
-        <Button
-          variant="default"
-          fullWidth
-          leftSection={<PlusIcon size={16} />}
-          disabled={full}
-          data-testid="add-filter"
-        >
-          {t("studio.pipeline.add")}
-        </Button>
-      </Menu.Target>
-      <Menu.Dropdown className={classes.menu}>
-        {filters.map((filter) => (
-          <Menu.Item key={filter.name} data-testid={`filter-${filter.name}`} onClick={() => onAdd(filter)}>
-            <span className={classes.label}>{filter.label[language]}</span>
-            <span className={classes.description}>{filter.description[language]}</span>
-          </Menu.Item>
-        ))}
-      </Menu.Dropdown>
-    </Menu>
-  );
-}
 
 export function PipelineBuilder({ maxSteps }: { maxSteps: number | null }) {
   const { t } = useTranslation();
@@ -122,7 +77,7 @@ export function PipelineBuilder({ maxSteps }: { maxSteps: number | null }) {
         </ol>
       )}
       {filters.data !== undefined && (
-        <AddFilter filters={filters.data} full={full} onAdd={(filter) => studio.setSteps(addStep(steps, filter))} />
+        <FilterPicker filters={filters.data} full={full} onAdd={(filter) => studio.setSteps(addStep(steps, filter))} />
       )}
       {full && <p className={classes.full}>{t("studio.pipeline.full", { count: maxSteps })}</p>}
       <div className={classes.announce} role="status">

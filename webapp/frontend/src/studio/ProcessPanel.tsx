@@ -1,8 +1,10 @@
 import { Button, NativeSelect } from "@mantine/core";
 import { useTranslation } from "react-i18next";
+import { useFilters } from "../api/queries";
 import { Card } from "../ui/Card";
 import { useStore } from "../ui/store";
 import { useStudio } from "./context";
+import { withoutPicture } from "./pipeline";
 import classes from "./ProcessPanel.module.css";
 
 const formats = [
@@ -20,12 +22,15 @@ export function ProcessPanel({ maxBytes }: { maxBytes: number }) {
   const { t } = useTranslation();
   const studio = useStudio();
   const { chosen, steps, format } = useStore(studio);
+  const { data: catalog } = useFilters();
+  const unpictured = withoutPicture(steps, catalog ?? []);
   const photos = chosen.length > 0;
   const filters = steps.length > 0;
   let missing: string | null = null;
   if (!photos && !filters) missing = t("studio.process.needBoth");
   else if (!photos) missing = t("studio.process.needPhotos");
   else if (!filters) missing = t("studio.process.needFilters");
+  else if (unpictured !== null) missing = t("studio.process.needPicture", { position: unpictured });
   else if (studio.uploading) missing = t("studio.process.uploading");
   return (
     <Card title={t("studio.output.title")}>

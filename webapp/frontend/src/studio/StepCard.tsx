@@ -1,12 +1,12 @@
-import { ActionIcon } from "@mantine/core";
-import { type KeyboardEvent, useEffect, useRef } from "react";
+import { ActionIcon, UnstyledButton } from "@mantine/core";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { FilterInfo } from "../api/types";
 import { useLanguage } from "../i18n";
 import { CloseIcon, DownIcon, UpIcon } from "../ui/icons";
 import { FieldControl } from "./FieldControl";
 import classes from "./PipelineBuilder.module.css";
-import { fieldsOf } from "./schema";
+import { type Field, fieldsOf } from "./schema";
 
 /** One step of the pipeline: its place, its buttons, its settings. Alt with an arrow key moves it too. */
 export function StepCard(props: {
@@ -26,6 +26,8 @@ export function StepCard(props: {
   const focusAfterMove = useRef<"up" | "down" | null>(null);
   const name = filter.label[language];
   const fields = fieldsOf(filter.schema);
+  const advanced = fields.filter((field) => field.advanced);
+  const [open, setOpen] = useState(() => advanced.some(({ name, value }) => (props.params[name] ?? value) !== value));
 
   // A moved element loses the focus, and at the end of the list its button is disabled: keep the keyboard on this step.
   useEffect(() => {
@@ -47,6 +49,16 @@ export function StepCard(props: {
     event.preventDefault();
     move(event.key === "ArrowUp" ? -1 : 1);
   };
+
+  const control = (field: Field) => (
+    <FieldControl
+      key={field.name}
+      field={field}
+      value={props.params[field.name] ?? field.value}
+      testId={`step-${position}-${field.name}`}
+      onChange={(value) => props.onChange({ [field.name]: value })}
+    />
+  );
 
   return (
     <li
@@ -102,15 +114,20 @@ export function StepCard(props: {
       </div>
       {fields.length > 0 && (
         <div className={classes.fields}>
-          {fields.map((field) => (
-            <FieldControl
-              key={field.name}
-              field={field}
-              value={props.params[field.name] ?? field.value}
-              testId={`step-${position}-${field.name}`}
-              onChange={(value) => props.onChange({ [field.name]: value })}
-            />
-          ))}
+          {fields.filter((field) => !field.advanced).map(control)}
+          {advanced.length > 0 && (
+            <UnstyledButton
+              className={classes.more}
+              aria-expanded={open}
+              aria-label={t("studio.pipeline.advancedOf", { name })}
+              data-testid={`step-${position}-advanced`}
+              onClick={() => setOpen(!open)}
+            >
+              {t("studio.pipeline.advanced")}
+              <DownIcon size={14} className={classes.moreIcon} />
+            </UnstyledButton>
+          )}
+          {open && advanced.map(control)}
         </div>
       )}
     </li>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { FilterInfo } from "../api/types";
-import { addStep, changeStep, fromJson, moveStep, removeStep, type Step, toJson } from "./pipeline";
+import { addStep, changeStep, fromJson, moveStep, removeStep, type Step, toJson, withoutPicture } from "./pipeline";
 
 const filter = (
   name: string,
@@ -11,6 +11,7 @@ const filter = (
   aliases,
   label: { en: name, es: name },
   description: { en: "", es: "" },
+  category: "detail",
   schema: { type: "object", properties },
 });
 const blur = filter("blur", { radius: { type: "number", default: 2, minimum: 0, maximum: 50 } }, ["desenfoque"]);
@@ -45,6 +46,16 @@ describe("a pipeline", () => {
     expect(toJson(changed)[1]).toEqual({ filter: "blur", radius: 8 });
     expect(toJson(three)[1]).toEqual({ filter: "blur", radius: 2 });
     expect(names(removeStep(three, second))).toEqual(["sepia", "bw"]);
+  });
+
+  it("says which step still needs its picture", () => {
+    const logo = filter("logo", { image: { type: "string", format: "asset", default: "" }, size: { type: "number" } });
+    const steps = [sepia, logo, logo].reduce<Step[]>(addStep, []);
+    const catalog = [sepia, logo];
+    expect(withoutPicture(steps, catalog)).toBe(2);
+    const chosen = changeStep(steps, steps[1]?.id ?? 0, { image: "asset-1" });
+    expect(withoutPicture(chosen, catalog)).toBe(3);
+    expect(withoutPicture(three, [sepia, blur, bw])).toBeNull();
   });
 
   it("comes back from the API's form, by alias too, without filters that are gone", () => {

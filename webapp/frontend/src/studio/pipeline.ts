@@ -1,5 +1,5 @@
 import type { FilterInfo, PipelineStep } from "../api/types";
-import { defaultsOf } from "./schema";
+import { assetOf, defaultsOf } from "./schema";
 
 /** The pipeline under construction. Every function returns a new list; none changes the one given. */
 
@@ -35,6 +35,16 @@ export function moveStep(steps: readonly Step[], id: number, offset: number): St
 
 export function changeStep(steps: readonly Step[], id: number, params: Record<string, unknown>): Step[] {
   return steps.map((step) => (step.id === id ? { ...step, params: { ...step.params, ...params } } : step));
+}
+
+/** The place, from 1, of the first step that still needs its picture; null where none does. */
+export function withoutPicture(steps: readonly Step[], catalog: readonly FilterInfo[]): number | null {
+  const index = steps.findIndex((step) => {
+    const filter = catalog.find((one) => one.name === step.filter);
+    const asset = filter === undefined ? null : assetOf(filter.schema);
+    return asset !== null && (step.params[asset] ?? "") === "";
+  });
+  return index < 0 ? null : index + 1;
 }
 
 /** As the API takes it. */

@@ -10,12 +10,21 @@ export interface Photo {
   url: string;
 }
 
+/** A picture that a step needs, such as a logo. */
+export interface Asset {
+  file: File;
+  /** Object URL of the file; given back when no step names it any more. */
+  url: string;
+}
+
 export interface StudioState {
   /** Photos picked for the next batch. */
   chosen: readonly Photo[];
   /** How many of the files given last were in the list already. */
   duplicates: number;
   steps: readonly Step[];
+  /** The pictures that steps need, by the name that the steps have for them. */
+  assets: Readonly<Record<string, Asset>>;
   /** Output format, or null for that of the input. */
   format: string | null;
   /** The batch on show. */
@@ -31,12 +40,20 @@ const empty: StudioState = {
   chosen: [],
   duplicates: 0,
   steps: [],
+  assets: {},
   format: null,
   batch: null,
   sent: [],
   uploads: [],
   run: 0,
 };
+
+/** The file's name as the server will read it from the form, so that the step and the file agree. */
+function fileName(file: File): string {
+  const last = file.name.split(/[/\\]/).at(-1) ?? "";
+  const printable = last.replace(/[\p{C}\p{Z}"]/gu, (letter) => (letter === " " ? " " : "")).trim();
+  return printable.slice(-150).trim() || "picture";
+}
 
 function signature(file: File): string {
   return [file.name, file.size, file.lastModified].join("|");
@@ -78,7 +95,22 @@ export class Studio extends Store<StudioState> {
   }
 
   setSteps(steps: readonly Step[]): void {
-    this.set({ steps });
+    const named = new Set(steps.flatMap((step) => Object.values(step.params)));
+    const [kept, gone] = [true, false].map((wanted) =>
+      Object.entries(this.state.assets).filter(([name]) => named.has(name) === wanted),
+    ) as [[string, Asset][], [string, Asset][]];
+    forget(gone.map(([, asset]) => asset));
+    this.set({ steps, assets: Object.fromEntries(kept) });
+  }
+
+  /** Takes a picture that a step needs; returns the name that the step is to have for it, until `setSteps`. */
+  addAsset(file: File): string {
+    const own = fileName(file);
+    let name = own;
+    // People have files of one name in two folders.
+    for (let number = 2; name in this.state.assets; number += 1) name = `${number}-${own}`;
+    this.set({ assets: { ...this.state.assets, [name]: { file, url: URL.createObjectURL(file) } } });
+    return name;
   }
 
   setFormat(format: string | null): void {
@@ -90,10 +122,16 @@ export class Studio extends Store<StudioState> {
     this.queue?.stop();
     forget(this.state.sent);
     const photos = this.state.chosen;
-    const pipeline = JSON.stringify(toJson(this.state.steps));
+    let pipeline = JSON.stringify(toJson(this.state.steps));
+    const assets = Object.entries(this.state.assets).map(([name, { file }]) => ({ name, file }));
     const format = this.state.format;
     const queue = new UploadQueue(photos, {
-      send: (file, batch, options) => sendPhoto(file, { pipeline, format, batch }, options),
+      send: async (file, batch, options) => {
+        const answer = await sendPhoto(file, { pipeline, format, batch, assets: batch === null ? assets : [] }, options);
+        // The cluster has the pictures now; its pipeline names them as the rest of the batch must.
+        if (assets.length > 0 && answer.jobs[0] !== undefined) pipeline = JSON.stringify(answer.jobs[0].pipeline);
+        return answer;
+      },
       check: (file) =>
         file.size > maxBytes ? new Problem({ type: "image-too-large", status: 413, detail: "" }) : null,
       onChange: () => {
@@ -135,6 +173,6 @@ export class Studio extends Store<StudioState> {
   }
 }
 
-function forget(photos: readonly Photo[]): void {
-  for (const photo of photos) URL.revokeObjectURL(photo.url);
+function forget(files: readonly { url: string }[]): void {
+  for (const { url } of files) URL.revokeObjectURL(url);
 }

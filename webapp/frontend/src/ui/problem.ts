@@ -18,6 +18,7 @@ const titles = {
   "415": "problem.unsupportedFormat",
   "broken-image": "problem.brokenImage",
   "invalid-parameter": "problem.invalidParameter",
+  "missing-asset": "problem.missingAsset",
   "unknown-filter": "problem.unknownFilter",
   "backlog-full": "problem.backlogFull",
   "429": "problem.backlogFull",
