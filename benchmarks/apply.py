@@ -6,6 +6,7 @@ the rounds' ratios (images/s of Cúmulo over images/s of the pool). Stored image
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import tempfile
@@ -34,16 +35,28 @@ def one_round(running: Running, folder: Path, out: Path, pool_first: bool) -> tu
     return mine, timed(pool)
 
 
+def with_byte_code(folder: str) -> None:
+    """Commands find their modules compiled, as in an installed wheel, whatever the environment says."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = folder
+
+
 def main(rounds: int = ROUNDS) -> None:
-    with tempfile.TemporaryDirectory(prefix="cumulo-bench-") as folder, cluster(nodes=1) as running:
+    with tempfile.TemporaryDirectory(prefix="cumulo-bench-") as folder, tempfile.TemporaryDirectory() as byte_code:
+        with_byte_code(byte_code)
+        measure(Path(folder), rounds)
+
+
+def measure(folder: Path, rounds: int) -> None:
+    with cluster(nodes=1) as running:
         print(f"{len(usable_cpus())} cores, {rounds} rounds; whole commands, images/s; median and range of the ratio\n")
         print("| images | Cúmulo | Pool | ratio | wanted |")
         print("|---|---|---|---|---|")
         for title, count, width, height, wanted in SETS:
-            source = Path(folder) / title.replace(" ", "-")
+            source = folder / title.replace(" ", "-")
             photos.make(source, count, width, height)
-            one_round(running, source, Path(folder), pool_first=False)  # warm caches
-            pairs = [one_round(running, source, Path(folder), number % 2 == 0) for number in range(rounds)]
+            one_round(running, source, folder, pool_first=False)  # warm caches
+            pairs = [one_round(running, source, folder, number % 2 == 0) for number in range(rounds)]
             ratios = [pool / ours for ours, pool in pairs]
             print(
                 f"| {title} | {count / statistics.median(ours for ours, _ in pairs):.0f} "
