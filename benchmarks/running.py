@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,9 +37,16 @@ class Running:
         return [*CUMULO, "apply", folder, *options, "--data", str(self.data)]
 
     def forget_images(self) -> None:
-        """Removes stored images, so that a second round writes them again instead of finding them."""
+        """Takes stored images away, so that a second round writes them again instead of finding them.
+
+        Emptied and put aside, not deleted: for some minutes ext4 passes by deleted files one by one whenever it makes
+        one near them, which took 0.2 ms a file instead of 0.01 (measured).
+        """
+        aside = self.data / "forgotten"
+        aside.mkdir(exist_ok=True)
         for path in (self.data / "blobs").glob("??/*"):
-            path.unlink()
+            os.truncate(path, 0)
+            path.rename(aside / uuid.uuid4().hex)
 
 
 @contextmanager

@@ -59,7 +59,8 @@ def _send(job_ids: list[str], **options: Any) -> None:
     from cluster.celery import app
 
     try:
-        app.send_task(APPLY_PIPELINE, args=(job_ids,), **options)
+        # Nobody waits for its answer; to listen for it, and to keep it, would cost as much as a thumbnail.
+        app.send_task(APPLY_PIPELINE, args=(job_ids,), ignore_result=True, **options)
     except OperationalError as error:
         with reported():
             raise error.__cause__ or error from error

@@ -123,8 +123,12 @@ class FolderStore:
         return shutil.disk_usage(existing).free
 
     def path(self, sha256: str) -> Path:
+        return Path(self._name(sha256))
+
+    def _name(self, sha256: str) -> str:
+        """The path as text: a job needs it several times, and pathlib costs as much as the file does."""
         name = checked_name(sha256)
-        return self.root / name[:2] / name
+        return f"{self.root}/{name[:2]}/{name}"
 
     def find(self, sha256: str) -> Path | None:
         """Where the image lies, also while `discard` has put it aside; None: nowhere."""
@@ -157,13 +161,13 @@ class FolderStore:
             os.utime(_aside(path))
             os.replace(_aside(path), path)
 
-    def _place(self, sha256: str) -> Path:
-        path = self.path(sha256)
+    def _place(self, sha256: str) -> str:
+        """Where the image is to lie; its folder is there."""
         if sha256[:2] not in self._folders:
             self.identity()
-            path.parent.mkdir(exist_ok=True, mode=0o700)
+            self.path(sha256).parent.mkdir(exist_ok=True, mode=0o700)
             self._folders.add(sha256[:2])
-        return path
+        return self._name(sha256)
 
     def add(self, stream: BinaryIO, limit: int, check: Callable[[BinaryIO], T]) -> tuple[str, int, T]:
         try:
@@ -202,17 +206,17 @@ class FolderStore:
 
     def put(self, data: bytes) -> str:
         sha256 = hashlib.sha256(data).hexdigest()
-        temporary = self.root / f"in-{secrets.token_hex(8)}"
+        temporary = f"{self.root}/in-{secrets.token_hex(8)}"
         try:
             path = self._place(sha256)
             with contextlib.suppress(OSError):  # not there, or somebody else's file
                 os.utime(path)  # it is there, and in use from now on: see `discard`
                 return sha256
-            temporary.write_bytes(data)
+            _write(temporary, data)
             os.replace(temporary, path)
         except OSError as error:
             with contextlib.suppress(OSError):
-                temporary.unlink()
+                os.unlink(temporary)
             raise StoreError(f"cannot write into {self.root}: {error.strerror}") from error
         return sha256
 
@@ -221,10 +225,10 @@ class FolderStore:
             return file.read()
 
     def open(self, sha256: str) -> BinaryIO:
-        path = self.path(sha256)
-        for place in (path, _aside(path), path):
+        name = self._name(sha256)
+        for place in (name, name + ASIDE, name):
             try:
-                return place.open("rb")
+                return open(place, "rb")
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -232,6 +236,11 @@ class FolderStore:
         if not (self.root / STORE_ID).exists():
             raise StoreError(f"the image store {self.root} is not there: is its disk mounted?")
         raise NotFound(f"the stored image {sha256[:12]} is gone from {self.root}")
+
+
+def _write(path: str, data: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(data)
 
 
 def _aside(path: Path) -> Path:

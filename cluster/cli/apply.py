@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from cluster.client import Finished, Runner, local_runner, runner_for
 from cluster.errors import ClusterError
 
 if TYPE_CHECKING:
-    from rich.progress import Task
+    from rich.progress import Progress, Task, TaskID
 
 
 @click.command("apply")
@@ -104,6 +105,47 @@ def _run(
 ) -> int:
     """Returns how many images failed."""
     results = runner.run(paths, pipeline, output_format, quality)
+    names = Names(output)
+    failed = 0
+    with _told(len(paths)) as progress:
+        for finished in results:
+            if finished.error:
+                failed += 1
+                progress.failed(f"{finished.name}: {finished.error}")
+            else:
+                _write(finished, names)
+            progress.advance()
+    return failed
+
+
+class Quiet:
+    """Failed files are told, and no more: what goes to a file or a pipe wants no bar, which takes a while to load."""
+
+    def failed(self, line: str) -> None:
+        click.echo(line, err=True)
+
+    def advance(self) -> None:
+        pass
+
+
+class Bar:
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress = progress
+        self._task = task
+
+    def failed(self, line: str) -> None:
+        self._progress.console.print(line, style="red", markup=False, soft_wrap=True)
+
+    def advance(self) -> None:
+        self._progress.advance(self._task)
+
+
+@contextmanager
+def _told(total: int) -> Iterator[Quiet | Bar]:
+    """Who tells the user how far it has got."""
+    if not sys.stderr.isatty():
+        yield Quiet()
+        return
     # Late: the cluster is at work while these load.
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
@@ -115,27 +157,15 @@ def _run(
         def render(self, task: Task) -> Text:
             return Text(f"{task.speed:.1f} images/s" if task.speed else "")
 
-    names = Names(output)
-    failed = 0
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         Rate(),
         TimeRemainingColumn(),
-        transient=not sys.stderr.isatty(),
         console=Console(stderr=True, highlight=False),
     ) as progress:
-        bar = progress.add_task("images", total=len(paths))
-        for finished in results:
-            if finished.error:
-                failed += 1
-                # Unwrapped, so that a log or a pipe gets one line for each file.
-                progress.console.print(f"{finished.name}: {finished.error}", style="red", markup=False, soft_wrap=True)
-            else:
-                _write(finished, names)
-            progress.advance(bar)
-    return failed
+        yield Bar(progress, progress.add_task("images", total=total))
 
 
 def _write(finished: Finished, names: Names) -> None:

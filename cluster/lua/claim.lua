@@ -13,8 +13,7 @@ for i = 4, #ARGV, 2 do
   local job = redis.call('HMGET', 'job:' .. id, 'state', 'attempt', 'lease', 'claimant', 'rank')
   if job[2] == attempt and job[3] == lease then
     if first and job[1] == 'assigned' then
-      transition(id, 'running', 'started', '')
-      redis.call('HSET', 'job:' .. id, 'started_at', stamp, 'claimant', claimant)
+      transition(id, 'running', 'started', '', 'started_at', stamp, 'claimant', claimant)
       orders[#orders + 1] = work_order(id)
       class = class or parts(job[5])
     elseif job[1] == 'running' and job[4] == claimant then
@@ -33,8 +32,7 @@ if first and #orders > 0 then
       reason = 'a process of ' .. node .. ' was about to begin with a batch, and single images go first'})
     -- By hand, because an empty table would be encoded as an object.
     bind(head, node, lease, string.sub(why, 1, -2) .. ',"candidates":[]}')
-    transition(head, 'running', 'taken', '')
-    redis.call('HSET', 'job:' .. head, 'started_at', stamp)
+    transition(head, 'running', 'taken', '', 'started_at', stamp)
     table.insert(orders, 1, work_order(head))
   end
 end

@@ -8,6 +8,7 @@ local most, budget, memory = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV
 local longest, placement = ARGV[6] == '1', ARGV[7]
 local worker = 'worker:' .. node
 local verdicts, orders = {}, {}
+local ended, done = 0, 0
 for i = 8, #ARGV, 10 do
   local id, attempt, state = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local key = 'job:' .. id
@@ -31,11 +32,9 @@ for i = 8, #ARGV, 10 do
     end
     unbind(id)
     transition(id, state, state, '')
-    redis.call('HINCRBY', worker, 'tasks_processed', 1)
+    ended = ended + 1
     if state == 'done' then
-      local bucket = 'stats:done:' .. math.floor(now / 10)
-      redis.call('INCR', bucket)
-      redis.call('EXPIRE', bucket, 600)
+      done = done + 1
       if redis.call('HGET', worker, 'failures') ~= '0' then redis.call('HSET', worker, 'failures', 0) end
     elseif tries > 0 then
       redis.call('HINCRBY', worker, 'failures', 1)
@@ -52,16 +51,23 @@ for i = 8, #ARGV, 10 do
     verdicts[#verdicts + 1] = 'stale'
   end
 end
+if ended > 0 then redis.call('HINCRBY', worker, 'tasks_processed', ended) end
+if done > 0 then
+  local bucket = 'stats:done:' .. math.floor(now / 10)
+  redis.call('INCRBY', bucket, done)
+  redis.call('EXPIRE', bucket, 600)
+end
 
 -- Up to `most` jobs from the front of the backlog that this node may run, all of one class: a single photo does not wait
--- for the small jobs of a batch that travel with it. Longest first: the first 128 change places within their batch.
+-- for the small jobs of a batch that travel with it. Longest first: the first 128 change places within their batch; else
+-- no more than are taken below are looked at.
 local function front()
   local alone_here = redis.call('SCARD', 'workers:active') < 2
   local health = redis.call('HMGET', worker, 'failures', 'failed_at')
   local failing = tonumber(health[1] or '0') >= 3 and now - tonumber(health[2] or '0') < 60
   if failing and not alone_here then return {} end
   local rows = redis.call('ZRANGE', 'backlog', 0, longest and 127 or math.min(most + 7, 127), 'WITHSCORES')
-  local found, class, batch = {}, nil, nil
+  local found, class, batch, spent = {}, nil, nil, 0
   for i = 1, #rows, 2 do
     local id = rows[i]
     local job = redis.call('HMGET', 'job:' .. id, 'cost', 'avoid', 'alone', 'peak', 'batch')
@@ -73,6 +79,8 @@ local function front()
       if not longest or job[5] == batch then
         found[#found + 1] = {id = id, cost = tonumber(job[1]) or 0, alone = job[3] == '1',
           rank = rows[i + 1], place = i}
+        spent = spent + found[#found].cost
+        if not longest and (spent > budget or #found >= most) then break end
       end
     end
   end
@@ -127,8 +135,7 @@ if held then
       if #orders > 0 and (spent + job.cost > budget or job.alone) then break end
       if longest then change_places(jobs, at) end
       bind(job.id, node, lease, placement)
-      transition(job.id, 'running', 'taken', '')
-      redis.call('HSET', 'job:' .. job.id, 'started_at', stamp)
+      transition(job.id, 'running', 'taken', '', 'started_at', stamp)
       orders[#orders + 1] = work_order(job.id)
       spent = spent + job.cost
       if #orders >= most or job.alone then break end

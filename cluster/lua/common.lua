@@ -68,17 +68,29 @@ end
 
 -- One change of a job's state: record, indexes, batch counts, timeline and event together.
 local function transition(id, to, word, detail)
+
+-- A line of a timeline. Jobs that travel together have the same one.
+local lines = {}
+local function line(word, node, attempt, detail)
+  local key = table.concat({word, node, attempt, detail}, '\0')
+  lines[key] = lines[key] or cjson.encode({
+    at = now, event = word, node = node, attempt = tonumber(attempt), detail = detail})
+  return lines[key]
+end
+
+-- One change of a job's state: record, indexes, batch counts, timeline and event together. What follows `detail` are
+-- fields and values that the record gets as well.
+local function transition(id, to, word, detail, ...)
   local key = 'job:' .. id
   local old = redis.call('HMGET', key, 'state', 'batch', 'seq', 'node', 'attempt', 'name', 'submitter')
   local from, batch, seq, node, attempt = old[1], old[2], old[3], old[4] or '', old[5] or '0'
-  redis.call('HSET', key, 'state', to)
+  redis.call('HSET', key, 'state', to, ...)
   redis.call('ZREM', 'jobs:' .. from, id)
   redis.call('ZADD', 'jobs:' .. to, seq, id)
   local left = redis.call('HINCRBY', 'batch:' .. batch, from, -1)
   redis.call('HINCRBY', 'batch:' .. batch, to, 1)
   if from == 'queued' and left == 0 then redis.call('HDEL', 'backlog:shares', batch) end
-  redis.call('RPUSH', key .. ':timeline', cjson.encode({
-    at = now, event = word, node = node, attempt = tonumber(attempt), detail = detail or ''}))
+  redis.call('RPUSH', key .. ':timeline', line(word, node, attempt, detail or ''))
   emit('type', 'job', 'job', id, 'batch', batch, 'state', to, 'node', node, 'attempt', attempt,
     'name', old[6] or '')
   if FINISHED[to] then
@@ -121,6 +133,8 @@ local function requeue(id, word, detail)
   enqueue(id, rank)
 end
 
+local lasting = {} -- leases whose set ends some day
+
 local function bind(id, node, lease, placement)
   local key = 'job:' .. id
   local attempt = redis.call('HINCRBY', key, 'attempt', 1)
@@ -141,7 +155,8 @@ local function bind(id, node, lease, placement)
     touch(node)
   end
   redis.call('SADD', 'lease:' .. lease, id)
-  redis.call('EXPIRE', 'lease:' .. lease, 86400)
+  if not lasting[lease] then redis.call('EXPIRE', 'lease:' .. lease, 86400) end
+  lasting[lease] = true
   return attempt
 end
 

@@ -47,6 +47,7 @@ local class, share = string.match(redis.call('HGET', 'backlog:shares', batch) or
 local start = tonumber(given.start) or math.max(
   tonumber(redis.call('HGET', 'backlog:clock', given.class) or '0'),
   tonumber(class) == given.class and tonumber(share) or 0)
+local queued = line('queued', '', '0', '')
 for _, job in ipairs(fresh) do
   local seq = redis.call('INCR', 'jobs:sequence')
   local record = 'job:' .. job.id
@@ -69,14 +70,13 @@ for _, job in ipairs(fresh) do
   redis.call('ZADD', 'jobs:queued', seq, job.id)
   enqueue(job.id, rank)
   redis.call('RPUSH', key .. ':jobs', job.id)
-  redis.call('HINCRBY', key, 'total', 1)
-  redis.call('HINCRBY', key, 'queued', 1)
-  redis.call('RPUSH', record .. ':timeline', cjson.encode({
-    at = now, event = 'queued', node = '', attempt = 0, detail = ''}))
+  redis.call('RPUSH', record .. ':timeline', queued)
   emit('type', 'job', 'job', job.id, 'batch', batch, 'state', 'queued', 'node', '', 'attempt', 0,
     'name', job.fields.name)
 end
 if #fresh > 0 then
+  redis.call('HINCRBY', key, 'total', #fresh)
+  redis.call('HINCRBY', key, 'queued', #fresh)
   count_unfinished(submitter, #fresh)
   redis.call('HSET', 'backlog:shares', batch, string.format('%.0f:%.0f', given.class, start + given['end']))
 end

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -203,6 +205,24 @@ def test_local_images_are_processed_and_keep_their_names_and_formats(photos: Pat
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.jpg", "c.webp"]
     expected = filters.apply((photos / "a.png").read_bytes(), ["sepia", "blur:radius=1"]).data
     assert (tmp_path / "out" / "a.png").read_bytes() == expected
+
+
+def test_a_terminal_gets_a_bar_and_the_names_of_what_failed(photos: Path, tmp_path: Path) -> None:
+    (photos / "notes.txt").write_text("no photo")
+    screen, terminal = pty.openpty()
+    command = [*(sys.executable, "-c", "from cluster.cli import main; main(prog_name='cumulo')"), "apply", str(photos)]
+    options = ["-f", "gray", "-o", str(tmp_path / "out"), "--local"]
+    with open(screen, "rb", closefd=True, buffering=0) as shown:
+        process = subprocess.Popen([*command, *options], cwd=ROOT, stderr=terminal, env={**os.environ, "TERM": "xterm"})
+        os.close(terminal)
+        text = b""
+        with contextlib.suppress(OSError):  # the terminal's other end is closed
+            while some := shown.read(4096):
+                text += some
+        assert process.wait() == 1
+    count = len(list(photos.iterdir()))
+    assert f"{count}/{count}" in text.decode()
+    assert "notes.txt: " in text.decode()
 
 
 def test_a_bad_file_is_named_and_the_others_are_written_all_the_same(photos: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import filters
+from cluster import storage
 from cluster.errors import NotFound, StoreError, StoreFull
 from cluster.intake import receive
 from cluster.storage import FolderStore, Store, TooLong, WebStore, nothing_to_check
@@ -318,12 +319,12 @@ def test_what_the_web_app_says_of_its_store_is_passed_on(folder: FolderStore) ->
 def test_a_full_disk_leaves_nothing_behind_and_says_so(folder: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.identity()
 
-    def write_to_full_device(self: Path, data: bytes) -> int:
-        self.touch()
+    def write_to_full_device(path: str, data: bytes) -> int:
+        Path(path).touch()
         with open("/dev/full", "wb", buffering=0) as full:
             return full.write(data)
 
-    monkeypatch.setattr(Path, "write_bytes", write_to_full_device)
+    monkeypatch.setattr(storage, "_write", write_to_full_device)
     with pytest.raises(StoreError, match="No space left on device") as caught:
         folder.put(DATA)
     assert isinstance(caught.value.__cause__, OSError), "by which the web app knows that it is a 507"
