@@ -66,9 +66,6 @@ local function hold_asset(sha256, bytes)
   redis.call('HINCRBY', 'blob:' .. sha256, 'assets', 1)
 end
 
--- One change of a job's state: record, indexes, batch counts, timeline and event together.
-local function transition(id, to, word, detail)
-
 -- A line of a timeline. Jobs that travel together have the same one.
 local lines = {}
 local function line(word, node, attempt, detail)

@@ -167,7 +167,10 @@ def attempt(
     """The result as a PNG, or the error by which valid parameters may be refused for an image."""
     try:
         return filters.apply(data, pipeline, format="png", limits=LIMITS, optimise=optimise)
-    except (filters.InvalidParameter, filters.ImageTooLarge, filters.InvalidOutput) as error:
+    except filters.FilterError as error:
+        known = filters.InvalidParameter | filters.ImageTooLarge | filters.InvalidOutput
+        if not (isinstance(error, known) or "bytes that were allowed" in error.detail):
+            raise
         return error
 
 
