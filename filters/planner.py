@@ -13,12 +13,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from filters import registry
+from filters import planes, registry
 from filters.errors import FilterError
 from filters.limits import DEFAULT_LIMITS, Limits
 from filters.operations import STEEP, Effect, Geometry, Matrix, Operation, Size, Table, Writing, check_pixels
 from filters.output import Output
 from filters.pipeline import Pipeline
+from filters.planes import OnPlanes
 
 SHRINKS = (8, 4, 2)
 """Parts of its size at which a JPEG can be decoded."""
@@ -101,6 +102,12 @@ class Plan:
     shrink: int = 1
     notes: tuple[str, ...] = ()
     exact: bool = False
+
+    def on_planes(self) -> list[OnPlanes] | None:
+        """What does the same on the planes of a JPEG (see `filters.planes`); None where that is not so."""
+        if self.luma or self.exact or self.output.max_bytes or self.output.keep != "nothing":
+            return None
+        return planes.forms(stage.operation for stage in self.stages)
 
 
 def plan(

@@ -123,19 +123,16 @@ def _on_planes(
     data: bytes, size: Size, planned: Plan, thumbnail: int, on_step: Callable[[int], None] | None
 ) -> Result | None:
     """The whole job on the planes of a JPEG of that size; None where it cannot be done on these."""
-    stages, output = planned.stages, planned.output
-    if planned.luma or output.max_bytes or output.keep != "nothing" or planned.exact:
-        return None
-    forms = planes.forms(stage.operation for stage in stages)
+    forms = planned.on_planes()
     picture = planes.decode(data, size, planned.shrink) if forms else None
     if picture is None or not forms:
         return None
-    for stage, form in zip(stages, forms, strict=True):
+    for stage, form in zip(planned.stages, forms, strict=True):
         picture = _done(stage, form, picture, on_step)
     with _writing("jpeg"):
         wanted = _wants_thumbnail(picture.size, "jpeg", thumbnail)
         small = thumbnail_of_planes(picture, thumbnail) if wanted else None
-        return Result(planes.encode(picture, output.quality or QUALITY["jpeg"]), "jpeg", *picture.size, small)
+        return Result(planes.encode(picture, planned.output.quality or QUALITY["jpeg"]), "jpeg", *picture.size, small)
 
 
 def _check_all(planned: Plan, header: ImageHeader, limits: Limits) -> None:

@@ -18,7 +18,7 @@ from cluster.cli.common import console, json_option, print_json
 @click.option(
     "--input",
     "input_format",
-    type=click.Choice(filters.FORMATS),
+    type=click.Choice(filters.INPUT_FORMATS),
     default="jpeg",
     show_default=True,
     help="Format of the image that is explained.",
@@ -50,7 +50,7 @@ def command(pipeline: str | None, size: str, input_format: str, as_json: bool) -
     out.print("\nUse them as `-f sepia` or `-f blur:radius=4`; several -f make a pipeline.", markup=False)
 
 
-KINDS = {"asset": "file", "color": "colour"}
+KINDS = {"asset": "file", "color": "colour", "string": "text", "boolean": "true or false"}
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -65,17 +65,22 @@ def _explain(text: str, size: tuple[int, int], input_format: str, as_json: bool)
     steps: object = text if text.lstrip().startswith("[") else [step.strip() for step in text.split("|")]
     try:
         pipeline = filters.parse_pipeline(steps)
-        plan = filters.plan(pipeline, size, shrinks=input_format == "jpeg")
+        is_jpeg = input_format == "jpeg"
+        plan = filters.plan(pipeline, size, shrinks=is_jpeg, shrinks_evenly=is_jpeg)
     except filters.FilterError as error:
         where = f"step {error.step}: " if error.step else ""
         raise click.ClickException(where + error.detail) from error
+    written = plan.output.format or ("jpeg" if input_format == "heic" else input_format)
+    whys = list(plan.notes)
+    if is_jpeg and written == "jpeg" and plan.on_planes() is not None:
+        whys.append("all of it on the JPEG's own planes where TurboJPEG is installed: no way to RGB and back")
     if as_json:
         print_json(
             {
                 "decode": {"luma": plan.luma, "shrink": plan.shrink},
                 "operations": [{"steps": stage.steps, "does": stage.text} for stage in plan.stages],
-                "output": {"format": plan.output.format or input_format, "size": plan.size},
-                "notes": plan.notes,
+                "output": {"format": written, "size": plan.size},
+                "notes": whys,
             }
         )
         return
@@ -85,17 +90,17 @@ def _explain(text: str, size: tuple[int, int], input_format: str, as_json: bool)
         numbers = ", ".join(map(str, stage.steps))
         rows.append((f"{stage.kind}", f"{'steps' if len(stage.steps) > 1 else 'step'} {numbers}", stage.text))
     width, height = plan.size
-    rows.append(("write", "", f"{plan.output.format or input_format}, {width} x {height}"))
+    rows.append(("write", "", f"{written}, {width} x {height}"))
     table = Table(box=None, pad_edge=False, show_header=False)
     for row in rows:
         table.add_row(*row)
     out = console()
     out.print(f"{len(pipeline)} steps on an image of {size[0]} x {size[1]} pixels:\n", highlight=False)
     out.print(table)
-    if plan.notes:
+    if whys:
         out.print("\nWhy:", highlight=False)
-    for note in plan.notes:
-        out.print(f"- {note}", markup=False, highlight=False)
+    for why in whys:
+        out.print(f"- {why}", markup=False, highlight=False)
 
 
 def describe(name: str, schema: dict[str, Any]) -> str:
@@ -105,6 +110,7 @@ def describe(name: str, schema: dict[str, Any]) -> str:
     else:
         low = schema.get("minimum", schema.get("exclusiveMinimum"))
         high = schema.get("maximum", schema.get("exclusiveMaximum"))
-        kind = KINDS.get(schema.get("format", ""), str(schema.get("type", "")))
+        type_ = str(schema.get("type", ""))
+        kind = KINDS.get(schema.get("format", "")) or KINDS.get(type_, type_)
         span = f"{low:g} to {high:g}" if low is not None and high is not None else kind
     return f"{name}={schema.get('default')} ({span})"

@@ -131,7 +131,7 @@ def test_what_cannot_be_explained_is_refused_in_words(options: tuple[str, ...], 
 def test_a_parameter_is_described_by_its_default_and_its_range() -> None:
     assert describe("radius", {"default": 2, "exclusiveMinimum": 0, "maximum": 200}) == "radius=2 (0 to 200)"
     assert describe("operator", {"default": "sobel", "enum": ["sobel", "scharr"]}) == "operator=sobel (sobel or scharr)"
-    assert describe("flag", {"default": True, "type": "boolean"}) == "flag=True (boolean)"
+    assert describe("flag", {"default": True, "type": "boolean"}) == "flag=True (true or false)"
     assert describe("image", {"default": "", "type": "string", "format": "asset"}) == "image= (file)"
 
 

@@ -154,3 +154,9 @@ def test_errors_are_one_tree_drawn_in_its_docstring() -> None:
 def test_errors_travel_between_processes() -> None:
     error = pickle.loads(pickle.dumps(filters.InvalidParameter("too much", step=2)))
     assert (error.type, error.detail, error.step) == ("invalid-parameter", "too much", 2)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.es.md"])
+def test_both_readmes_name_every_filter(page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    assert [info.name for info in filters.catalog() if f"`{info.name}`" not in text] == []
