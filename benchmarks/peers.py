@@ -37,7 +37,7 @@ GRAY = ("gray", "bw", "edges")
 
 BLOCK = 16
 READY_SECONDS = 20
-KEPT_MEGABYTES = 256
+KEPT_MEGABYTES = memory.MEGABYTES
 """As the nodes of a cluster have it (cluster/celery.py); all contenders in this process have the good of it."""
 
 # libvips and OpenMP read these when they are loaded.

@@ -15,8 +15,6 @@ from celery.signals import (
 
 from cluster.outage import REDIS
 
-KEPT_MEGABYTES = 256  # of free memory a process, for the next image: a third less time on a photo of 2 MP (measured)
-
 app = Celery("cluster")
 app.config_from_object("celeryconfig")
 app.set_default()
@@ -72,7 +70,7 @@ def _warm_up(**_: object) -> None:
     from cluster import measure, runtime
     from filters import memory
 
-    memory.keep(KEPT_MEGABYTES)
+    memory.keep(memory.MEGABYTES)
     runtime.patient()
     measure.remember_idle()
     gc.freeze()  # modules are no garbage: to look for it among them takes 40 ms, in the midst of somebody's image

@@ -30,6 +30,7 @@ from cluster.intake import Upload
 from cluster.service import Cluster
 from cluster.settings import load_settings
 from cluster.storage import FolderStore
+from filters import memory
 
 GROUP = 16  # least number of files sent together: the cluster begins while the rest is still being read
 GROUP_SECONDS = 0.05
@@ -260,7 +261,9 @@ class LocalRunner:
         settings = load_settings()
         limits = filters.Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
         steps = pipeline.to_json()
-        with ProcessPoolExecutor(len(usable_cpus()), multiprocessing.get_context("spawn")) as pool:
+        with ProcessPoolExecutor(
+            len(usable_cpus()), multiprocessing.get_context("spawn"), memory.keep, (memory.MEGABYTES,)
+        ) as pool:
             waiting = iter(paths)
             futures: dict[Future[filters.Result], Path] = {}
             while True:
