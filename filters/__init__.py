@@ -17,7 +17,7 @@ from filters.errors import (
     UnknownFilter,
     UnsupportedFormat,
 )
-from filters.formats import EXTENSIONS, FORMATS, INPUT_FORMATS, MEDIA_TYPES
+from filters.formats import EXTENSIONS, FORMATS, INPUT_FORMATS, MEDIA_TYPES, same_format
 from filters.header import ImageHeader, inspect
 from filters.limits import Limits
 from filters.pipeline import Pipeline, Step, parse_pipeline, parse_step
@@ -59,4 +59,5 @@ __all__ = [
     "parse_step",
     "plan",
     "prior_seconds_per_mp",
+    "same_format",
 ]

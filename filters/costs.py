@@ -50,8 +50,8 @@ _STEPS = (1.0, 1.5, 2.2, 3.3, 4.7, 6.8)
 _ROUND = tuple(step * 10.0**power for power in range(-2, 5) for step in _STEPS)
 
 _GRAY = "/gray"
-_LEAST_POWER = -4
-"""Of 4, of the pixels that are left: 1/256. Enlarging is told apart up to 256 times."""
+_LEAST_POWER, _MOST_POWER = -4, 13
+"""Of 4, of the pixels that are left: from 1/256 to what a limit of 100 megapixels lets one pixel become."""
 
 
 def cost_features(
@@ -93,7 +93,7 @@ def _share(now: Size | None, size: Size | None) -> str:
     if not now or not size:
         return ""
     power = round(math.log(now[0] * now[1] / (size[0] * size[1]), 4))
-    return f"@{4.0 ** max(_LEAST_POWER, min(power, -_LEAST_POWER)):.3g}" if power else ""
+    return f"@{4.0 ** max(_LEAST_POWER, min(power, _MOST_POWER)):.3g}" if power else ""
 
 
 @lru_cache(maxsize=1024)
@@ -103,7 +103,7 @@ def prior_seconds_per_mp(feature: str) -> float:
     Any text has an answer, because a newer node may report what this version does not know.
     """
     text, _, share = feature.partition("@")
-    pixels = _number(share, 4.0**-_LEAST_POWER, 1.0) if share else 1.0
+    pixels = _number(share, 4.0**_MOST_POWER, 1.0) if share else 1.0
     plain = text.removesuffix(_GRAY)
     gray = plain != text
     before, arrow, after = plain.partition(">")
@@ -127,7 +127,7 @@ def megapixels(pipeline: Pipeline, header: ImageHeader, output_format: str | Non
 
 
 def _written(pipeline: Pipeline, input_format: str, output_format: str | None) -> str:
-    return planner.written_as(pipeline, Output(output_format)).format or formats.same(input_format)
+    return planner.written_as(pipeline, Output(output_format)).format or formats.same_format(input_format)
 
 
 def _codecs(before: str, after: str, *, gray: bool, written: float) -> float:

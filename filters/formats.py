@@ -20,7 +20,7 @@ MAX_SIDE = {"jpeg": 65_500, "webp": 16_383, "gif": 65_535, "avif": 32_768}
 _ANIMATED = ("gif", "png", "webp", "avif")
 
 
-def same(input_format: str) -> str:
+def same_format(input_format: str) -> str:
     """The format to write a result in where nobody asks for one: the input's, or jpeg for what is only read."""
     return input_format if input_format in FORMATS else "jpeg"
 

@@ -93,10 +93,14 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to decode, what to do then, and how to write it; `size` is that of the result, at most."""
+    """How to decode, what to do then, and how to write it.
+
+    `size` is that of the result, at most, `largest` that of the image or of what a step leaves, whichever is largest.
+    """
 
     stages: tuple[Stage, ...]
     size: Size
+    largest: Size
     output: Output
     luma: bool = False
     shrink: int = 1
@@ -128,9 +132,10 @@ def plan(
     pixels than `limits`.
     """
     output = written_as(pipeline, output)
-    stages, result = _stages(pipeline, size, limits)
+    stages, sizes = _stages(pipeline, size, limits)
+    result, largest = sizes[-1], max(sizes, key=math.prod)
     if not optimise:
-        return Plan(tuple(stages), result, output)
+        return Plan(tuple(stages), result, largest, output)
     exact = any(step.params.exact for step in pipeline)
     strict = exact or _steep(stages)
     notes: list[str] = []
@@ -142,7 +147,7 @@ def plan(
     shrink = _shrink(stages, size, evenly=shrinks_evenly) if shrinks and not strict else 1
     if shrink > 1:
         notes.append(f"a JPEG is decoded at 1/{shrink} of its size: {stages[0].text} needs no more")
-    return Plan(tuple(stages), result, output, luma, shrink, tuple(notes), exact)
+    return Plan(tuple(stages), result, largest, output, luma, shrink, tuple(notes), exact)
 
 
 def written_as(pipeline: Pipeline, output: Output) -> Output:
@@ -154,9 +159,10 @@ def written_as(pipeline: Pipeline, output: Output) -> Output:
     return output
 
 
-def _stages(pipeline: Pipeline, size: Size, limits: Limits) -> tuple[list[Stage], Size]:
-    """A stage for each step that does anything to pixels, and the size of what they leave."""
+def _stages(pipeline: Pipeline, size: Size, limits: Limits) -> tuple[list[Stage], list[Size]]:
+    """A stage for each step that does anything to pixels; the size of the image, and that of what each leaves."""
     stages = []
+    sizes = [size]
     for number, step in enumerate(pipeline, start=1):
         operation = registry.find(step.filter).operation(step.params)
         if operation is None or isinstance(operation, Writing):
@@ -167,7 +173,8 @@ def _stages(pipeline: Pipeline, size: Size, limits: Limits) -> tuple[list[Stage]
             operation = replace(operation, max_pixels=limits.max_pixels)
         shrinks = 2 * size[0] * size[1] <= before[0] * before[1]
         stages.append(Stage((number,), str(step), operation, shrinks))
-    return stages, size
+        sizes.append(size)
+    return stages, sizes
 
 
 def _size_after(geometry: Geometry, size: Size, text: str, number: int, limits: Limits) -> Size:

@@ -136,8 +136,8 @@ def _on_planes(
 
 
 def _check_all(planned: Plan, header: ImageHeader, limits: Limits) -> None:
-    """ImageTooLarge where all frames together become too large, though none is by itself."""
-    width, height = planned.size
+    """ImageTooLarge where all frames together become too large at some step, though none is by itself."""
+    width, height = planned.largest
     try:
         check_pixels(width * height * header.frames, width, height, header.frames, limits)
     except FilterError as error:
@@ -166,13 +166,13 @@ def _filtered(
     for count, frame in enumerate(frames, start=1):
         picture = frame.picture
         planned = plan_of(picture.size)
+        width, height = planned.largest
+        pixels += width * height
+        check_pixels(pixels, width, height, count, limits)  # pages have sizes of their own
         if planned.luma and picture.pixels.mode != "L":
             picture = picture.with_pixels(picture.pixels.convert("L"))
         for stage in planned.stages:
             picture = _done(stage, stage.operation, picture, on_step)
-        width, height = picture.pixels.size
-        pixels += width * height
-        check_pixels(pixels, width, height, count, limits)  # pages have sizes of their own
         yield Frame(picture, frame.milliseconds)
 
 
@@ -193,7 +193,7 @@ def _writing(format: str, pipeline: Pipeline = Pipeline(())) -> Iterator[None]: 
     try:
         yield
     except FilterError as error:
-        error.step = _deciding(pipeline, "max_bytes")
+        error.step = error.step or _deciding(pipeline, "max_bytes")
         raise
     except Exception as error:
         raise FilterError(f"the result could not be written as {format}: {_reason(error)}") from error

@@ -74,7 +74,7 @@ def _whole_number(form: MultiDict[str, str], name: str, low: int, high: int) -> 
     text = form.get(name, "").strip()
     if not text:
         return None
-    number = int(text) if text.isdecimal() else -1
+    number = int(text) if len(text) <= 9 and text.isdecimal() else -1
     if not low <= number <= high:
         raise Problem(
             422,

@@ -12,7 +12,7 @@ import click
 
 import filters
 from cluster.assets import read_files
-from cluster.cli.common import data_option, find_cluster, plain_errors
+from cluster.cli.common import data_option, find_cluster, located, plain_errors
 from cluster.client import Finished, Runner, local_runner, runner_for
 from cluster.errors import ClusterError
 
@@ -57,7 +57,7 @@ def command(
     try:
         pipeline, assets = read_files(filters.parse_pipeline(list(steps)), filters.Limits(), stored=not local)
     except filters.FilterError as error:
-        raise click.BadParameter(error.detail, param_hint="-f") from error
+        raise click.BadParameter(located(error), param_hint="-f") from error
     paths = list(expand(files))
     if not paths:
         raise ClusterError("there is no file in the folders that you named")
@@ -88,10 +88,10 @@ class Names:
     def path(self, name: str, image_format: str) -> Path:
         stem, extension = Path(name).stem, filters.EXTENSIONS[image_format]
         number, candidate = 1, f"{stem}{extension}"
-        while candidate in self._used:
+        while candidate.casefold() in self._used:  # on some disks Foto.jpg is foto.jpg
             number += 1
             candidate = f"{stem}-{number}{extension}"
-        self._used.add(candidate)
+        self._used.add(candidate.casefold())
         return self._folder / candidate
 
 

@@ -19,6 +19,8 @@ from cluster.settings import load_settings
 if TYPE_CHECKING:
     from rich.console import Console
 
+    import filters
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -43,6 +45,11 @@ def plain_errors(function: Callable[P, R]) -> Callable[P, R]:
             raise click.ClickException(error.detail) from error
 
     return wrapped
+
+
+def located(error: filters.FilterError) -> str:
+    """What is wrong, with the step that is to blame."""
+    return f"step {error.step}: {error.detail}" if error.step else error.detail
 
 
 def data_folder(data: Path | None) -> Path:

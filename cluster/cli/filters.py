@@ -9,7 +9,7 @@ import click
 from rich.table import Table
 
 import filters
-from cluster.cli.common import console, json_option, print_json
+from cluster.cli.common import console, json_option, located, print_json
 
 
 @click.command("filters")
@@ -68,9 +68,8 @@ def _explain(text: str, size: tuple[int, int], input_format: str, as_json: bool)
         is_jpeg = input_format == "jpeg"
         plan = filters.plan(pipeline, size, shrinks=is_jpeg, shrinks_evenly=is_jpeg)
     except filters.FilterError as error:
-        where = f"step {error.step}: " if error.step else ""
-        raise click.ClickException(where + error.detail) from error
-    written = plan.output.format or ("jpeg" if input_format == "heic" else input_format)
+        raise click.ClickException(located(error)) from error
+    written = plan.output.format or filters.same_format(input_format)
     whys = list(plan.notes)
     if is_jpeg and written == "jpeg" and plan.on_planes() is not None:
         whys.append("all of it on the JPEG's own planes where TurboJPEG is installed: no way to RGB and back")
@@ -112,5 +111,9 @@ def describe(name: str, schema: dict[str, Any]) -> str:
         high = schema.get("maximum", schema.get("exclusiveMaximum"))
         type_ = str(schema.get("type", ""))
         kind = KINDS.get(schema.get("format", "")) or KINDS.get(type_, type_)
-        span = f"{low:g} to {high:g}" if low is not None and high is not None else kind
+        span = f"{_plain(low)} to {_plain(high)}" if low is not None and high is not None else kind
     return f"{name}={schema.get('default')} ({span})"
+
+
+def _plain(number: float) -> str:
+    return f"{number:.0f}" if float(number).is_integer() else f"{number:g}"

@@ -3,7 +3,8 @@
 import math
 
 from PIL import Image, ImageFilter
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from filters import registry
 from filters.operations import Size
@@ -21,6 +22,9 @@ COST_BY_SHRINK = {1: 30.0, 2: 15.0, 4: 7.5, 8: 7.5}
 
 EXACT_COST = (20.0, 33.0)
 """Milliseconds per megapixel of a true Gaussian: at radius 0, and for each pixel of the radius."""
+
+MOST_EXACT = 50
+"""Radius up to which a true Gaussian is made: 1.7 s for each megapixel. Far above it, nobody sees the difference."""
 
 EXACT_REACH = 5
 """Standard deviations at which the true Gaussian ends: what is beyond is less than a ten-thousandth of a level."""
@@ -44,6 +48,14 @@ class Blur(registry.Params):
         description="Standard deviation of the Gaussian; 0 leaves the image as it is.",
         json_schema_extra={"label": {"en": "Radius", "es": "Radio"}, "unit": "px", "step": 0.5},
     )
+
+    @model_validator(mode="after")
+    def _exact_is_dear(self) -> "Blur":
+        if self.exact and self.radius > MOST_EXACT:
+            raise PydanticCustomError(
+                "radius", f"with exact the radius may be at most {MOST_EXACT}, got {self.radius:g}"
+            )
+        return self
 
 
 def _cost(params: Blur) -> float:
@@ -199,13 +211,13 @@ def _gaussian(image: Image.Image, radius: float) -> Image.Image:
     channels = samples.shape[1] // width
     columns = np.clip(np.arange(-reach, width + reach), 0, width - 1)
     result = np.empty_like(samples)
-    rows = max(reach, BAND_PIXELS // width, 1)
+    rows = max(1, BAND_PIXELS // (width + 2 * reach))
     for top in range(0, height, rows):
         count = min(rows, height - top)
-        band = samples[np.clip(np.arange(top - reach, top + count + reach), 0, height - 1)].astype(np.float32)
+        band = samples[np.clip(np.arange(top - reach, top + count + reach), 0, height - 1)]
         down = weights[0] * band[reach : reach + count]
         for offset, weight in enumerate(weights[1:], start=1):
-            down += weight * (band[reach - offset :][:count] + band[reach + offset :][:count])
+            down += weight * np.add(band[reach - offset :][:count], band[reach + offset :][:count], dtype=np.uint16)
         wide = down.reshape(count, width, channels)[:, columns].reshape(count, -1)
         middle, length = reach * channels, width * channels
         across = weights[0] * wide[:, middle : middle + length]

@@ -19,14 +19,14 @@ class Convert(registry.Params):
         0,
         ge=0,
         le=100,
-        description="For jpeg, webp and avif: 1 is the smallest file, 100 the best; 0 is what is usual for the format.",
+        description="For jpeg, webp and avif: 1 is the smallest file, 100 the best; 0 leaves what was asked before.",
         json_schema_extra={"label": {"en": "Quality", "es": "Calidad"}},
     )
     max_bytes: int = Field(
         0,
         ge=0,
         le=100_000_000,
-        description="The result's largest size; jpeg, webp and avif get the best quality that fits. 0 is no limit.",
+        description="The result's largest size; jpeg, webp and avif get the best quality that fits. 0 sets no limit.",
         json_schema_extra={"label": {"en": "Largest size", "es": "Tamaño máximo"}, "unit": "bytes", "step": 1000},
     )
 

@@ -19,7 +19,7 @@ class Unsharp(registry.Params):
     radius: float = Field(
         2.0,
         ge=0,
-        le=200,
+        le=blur.MOST_EXACT,
         description="Standard deviation of the blur that the image is compared with; 0 leaves the image as it is.",
         json_schema_extra={"label": {"en": "Radius", "es": "Radio"}, "unit": "px", "step": 0.5},
     )

@@ -135,6 +135,12 @@ def test_a_parameter_is_described_by_its_default_and_its_range() -> None:
     assert describe("image", {"default": "", "type": "string", "format": "asset"}) == "image= (file)"
 
 
+def test_a_wrong_step_is_named_with_its_number(photos: Path, tmp_path: Path) -> None:
+    result = cumulo("apply", photos / "a.png", "-f", "sepia", "-f", "blur:radius=999", "-o", tmp_path, "--local")
+    assert result.exit_code == 2
+    assert "step 2: blur: radius must be between 0 and 200, got 999" in result.output
+
+
 # -- finding the cluster --------------------------------------------------------------------------------------------
 
 

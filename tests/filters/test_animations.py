@@ -1,5 +1,6 @@
 """Every frame of an animation and every page of a document, where the result can hold them."""
 
+import io
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -355,3 +356,12 @@ def test_frames_with_few_colours_are_exact_in_a_gif(mode: str) -> None:
     for number, (frame, seen) in enumerate(zip(before, after, strict=False)):
         assert (seen[visible(frame)] == frame[visible(frame)])[..., :3].all(), number
         assert (visible(seen) == visible(frame)).all()
+
+
+def test_what_a_step_in_the_middle_makes_of_all_frames_together_has_a_limit() -> None:
+    frames = [Image.new("L", (1, 1), level) for level in range(20)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "gif", save_all=True, append_images=frames[1:], duration=20)
+    steps = ["pad:width=3000,height=2000", "median", "resize:width=2"]
+    with pytest.raises(filters.ImageTooLarge, match="megapixels; the limit is 100"):
+        filters.apply(buffer.getvalue(), steps)

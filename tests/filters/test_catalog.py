@@ -21,7 +21,7 @@ PUBLIC = {
     *("MissingAsset", "UnknownFilter", "UnsupportedFormat"),
     *("FilterInfo", "ImageHeader", "Limits", "Pipeline", "Result", "Step"),
     *("Plan", "apply", "catalog", "inspect", "parse_pipeline", "parse_step", "plan"),
-    *("cost_features", "estimate_seconds", "megapixels", "prior_seconds_per_mp"),
+    *("cost_features", "estimate_seconds", "megapixels", "prior_seconds_per_mp", "same_format"),
 }
 
 NEW_FILTER = '''

@@ -222,3 +222,13 @@ def test_any_pipeline_on_any_image_keeps_the_size(
     data = encoded(noise(width, height, mode), "png")
     result = filters.apply(data, pipeline, format=format, thumbnail=16)
     assert (result.width, result.height) == opened(result.data).size == (width, height)
+
+
+def test_an_exact_blur_of_a_radius_that_would_take_minutes_is_refused() -> None:
+    with pytest.raises(filters.InvalidParameter, match="with exact the radius may be at most 50, got 60"):
+        filters.parse_step("blur:radius=60,exact=true")
+
+
+def test_an_exact_blur_of_a_narrow_image_takes_little_memory() -> None:
+    result = applied(Image.new("RGB", (1, 20_000), (10, 20, 30)), "blur", {"radius": 50, "exact": True})
+    assert result.getcolors() == [(20_000, (10, 20, 30))]
