@@ -17,7 +17,7 @@ from tests.integration.photos import jpeg_files, jpegs
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 NODES = ("pc-a", "pc-b", "pc-c")
-SLOW = {"filter": "blur", "radius": 20}
+SLOW = {"filter": "median", "size": 3}
 
 
 def words(job: dict[str, Any]) -> list[str]:

@@ -26,7 +26,7 @@ from tests.integration.photos import jpeg, jpeg_files
 from tests.servers import PASSWORD, unused_port
 
 SECONDS = float(os.environ.get("TEST_FAULT_SECONDS", "6"))  # that Redis is away
-BLUR = {"filter": "blur", "radius": 20}
+SLOW = {"filter": "median", "size": 3}
 SAYS = re.compile(r"(MainProcess|ForkPoolWorker-\d+|Beat|cluster\.outage)\W.*(waiting: |Redis is back after)")
 
 
@@ -48,7 +48,7 @@ class Broken(Plain):
 
     def begin_to_work(self) -> list[str]:
         """Jobs of which some run, and some wait."""
-        ids = self.submit(jpeg_files(self.folder / "photos", 16, 3000, 2000), BLUR)
+        ids = self.submit(jpeg_files(self.folder / "photos", 16, 3000, 2000), SLOW)
         wait_until(lambda: self.redis.zcard("worker:pc-a:running") == 2, "work in both processes")
         return ids
 
