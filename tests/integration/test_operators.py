@@ -166,7 +166,8 @@ def test_failed_jobs_are_listed_and_retried(cluster: Up, command: Command) -> No
     assert "torn.jpg" in table
     assert command("retry", "--failed").stdout.startswith("Waiting again: ")
     job = cluster.await_job(job_id)
-    assert (job["state"], job["attempt"]) == ("failed", 2), "it ran once more, and is no better"
+    assert job["state"] == "failed"
+    assert words(job).count("failed") == 2, "it ran once more, and is no better"
 
 
 def test_pause_of_a_node_that_nobody_knows(cluster: Up, command: Command) -> None:
