@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from PIL import Image
 
-from filters.operations import LEVELS, LUMA, Effect, Matrix, Operation, Table
+from filters.operations import LEVELS, LUMA, Effect, Geometry, Matrix, Operation, Table
 
 # turbojpeg.h
 YCBCR = 1
@@ -60,6 +60,9 @@ OnPlanes = Callable[[Planes], Planes]
 
 def forms(operations: Iterable[Operation]) -> list[OnPlanes] | None:
     """What does the same on planes as each of the operations does on RGB; None if one of them has no such form."""
+    operations = list(operations)
+    if any(isinstance(operation, Geometry) for operation in operations):  # nor can one with a picture be looked up
+        return None
     found = [_form(operation) for operation in operations]
     return None if None in found else cast(list[OnPlanes], found)
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 import filters
 from filters.limits import ASSET_BYTES, ASSET_PIXELS
-from tests.filters.images import encoded, noise, opened, photo
+from tests.filters.images import encoded, noise, opened, photo, rgb
 
 WIDTH, HEIGHT = 200, 90
 SMALL = (40, 20)  # 20 percent of the width: placed as it is, so that no resampling is compared
@@ -147,3 +147,12 @@ def test_a_picture_that_does_not_show_is_not_even_asked_for() -> None:
     image = noise(20, 10)
     result = filters.apply(encoded(image, "png"), ["logo:image=a,opacity=0"])
     assert opened(result.data).tobytes() == image.tobytes()
+
+
+def test_a_jpeg_that_stays_a_jpeg_gets_its_logo_too() -> None:
+    mark = encoded(Image.new("RGB", (20, 10), (255, 0, 0)), "png")
+    step = {"filter": "logo", "image": "brand.png", "opacity": 1, "size": 50, "gravity": "northwest", "margin": 0}
+    result = filters.apply(encoded(photo(), "jpeg"), [step], assets={"brand.png": mark}.get)
+    assert result.format == "jpeg"
+    red, green, blue = rgb(result.data)[5, 20]
+    assert (red > 230, green < 30, blue < 30) == (True, True, True)
