@@ -16,6 +16,8 @@ from filters.planner import Plan
 
 def with_assets(planned: Plan, pipeline: Pipeline, assets: Callable[[str], bytes | None], limits: Limits) -> Plan:
     """The plan with the pictures that its steps need. MissingAsset, or what is wrong with one, with `step` set."""
+    if not pipeline.assets():
+        return planned
     stages = []
     for stage in planned.stages:
         number, operation = stage.steps[0], stage.operation

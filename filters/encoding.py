@@ -12,7 +12,7 @@ from PIL import GifImagePlugin, Image, ImageChops, PngImagePlugin, TiffImagePlug
 from PIL.ImageFile import ImageFile
 
 from filters.errors import FilterError, InvalidOutput, shown
-from filters.formats import FORMATS, LOSSY, MAX_SIDE, same_format
+from filters.formats import ALIASES, FORMATS, LOSSY, MAX_SIDE, same_format
 from filters.metadata import MOST_IN_JPEG, Metadata
 from filters.output import Output
 from filters.picture import Frame, Picture
@@ -32,7 +32,7 @@ def output_format(output: Output, input_format: str, size: tuple[int, int]) -> s
     InvalidOutput: there is no such format or quality, or the format cannot hold an image of that size.
     """
     chosen = same_format(input_format) if output.format is None else str(output.format).strip().lower()
-    chosen = {"jpg": "jpeg", "tif": "tiff"}.get(chosen, chosen)
+    chosen = ALIASES.get(chosen, chosen)
     if chosen not in FORMATS:
         raise InvalidOutput(f"there is no output format '{shown(output.format)}'; choose one of {', '.join(FORMATS)}")
     quality = output.quality

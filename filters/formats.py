@@ -5,6 +5,9 @@ FORMATS = ("jpeg", "png", "webp", "gif", "tiff", "bmp", "avif")
 
 INPUT_FORMATS = (*FORMATS, "heic")
 
+ALIASES = {"jpg": "jpeg", "tif": "tiff"}
+"""Other names of formats, as file extensions have them."""
+
 MEDIA_TYPES: dict[str, str] = {name: f"image/{name}" for name in INPUT_FORMATS}
 
 EXTENSIONS: dict[str, str] = {name: f".{name}" for name in INPUT_FORMATS} | {"jpeg": ".jpg", "tiff": ".tif"}

@@ -85,7 +85,7 @@ class Table:
             if len(set(self.channels)) > 1:
                 bands = [pixels.point(list(channel)) for channel in self.channels]
                 return picture.with_pixels(Image.merge("RGB", bands))
-            return picture.with_pixels(pixels.point(list(self.channels[0])))
+            return picture.with_pixels(self.on(pixels))
         return picture.with_pixels(pixels.point([level for channel in self.channels for level in channel]))
 
 

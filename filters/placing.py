@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from PIL import Image, ImageChops
+from pydantic import Field
 
 from filters.operations import Size
 from filters.params import rgba
@@ -13,6 +14,33 @@ from filters.picture import Picture
 
 Gravity = Literal["center", "north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest"]
 """The middle, an edge or a corner, as imgproxy and ImageMagick call them."""
+
+Opacity = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="0 is invisible, 1 hides what is below.",
+        json_schema_extra={"label": {"en": "Opacity", "es": "Opacidad"}, "step": 0.05},
+    ),
+]
+Margin = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=10_000,
+        description="Distance from the edges, and between tiles, in pixels or below 1 as a part of the shorter side.",
+        json_schema_extra={"label": {"en": "Margin", "es": "Margen"}, "step": 0.01, "relative": True},
+    ),
+]
+Tiled = Annotated[
+    bool,
+    Field(
+        description="Again and again over all of the image.",
+        json_schema_extra={"label": {"en": "Tiled", "es": "En mosaico"}},
+    ),
+]
+"""Parameters of whatever is placed on an image."""
 
 TILED_ROWS = 256
 """Rows that are tiled before they are drawn: enough to draw few times, little memory."""

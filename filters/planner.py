@@ -16,15 +16,24 @@ from dataclasses import dataclass, replace
 from filters import planes, registry
 from filters.errors import FilterError
 from filters.limits import DEFAULT_LIMITS, Limits
-from filters.operations import STEEP, Effect, Geometry, Matrix, Operation, Size, Table, Writing, check_pixels
+from filters.operations import (
+    IDENTITY,
+    STEEP,
+    Effect,
+    Geometry,
+    Matrix,
+    Operation,
+    Size,
+    Table,
+    Writing,
+    check_pixels,
+)
 from filters.output import Output
 from filters.pipeline import Pipeline
 from filters.planes import OnPlanes
 
 SHRINKS = (8, 4, 2)
 """Parts of its size at which a JPEG can be decoded."""
-
-IDENTITY = bytes(range(256))
 
 SPARE = 2
 """A scaled decode is at least so many times the size to which it is resized, as Pillow's `thumbnail` has it."""

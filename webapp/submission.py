@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from werkzeug.datastructures import MultiDict
 
 import filters
+from filters.formats import ALIASES
 from webapp import context
 from webapp.problems import Problem
 
 FIELDS = ("pipeline", "filter", "format", "quality", "priority", "batch")
 EXAMPLE = 'filter=sepia, or pipeline=[{"filter": "blur", "radius": 4}]'
-FORMAT_ALIASES: Mapping[str, str] = {"jpg": "jpeg", "tif": "tiff"}
 MOST_URGENT = 9
 
 
@@ -64,7 +64,7 @@ def parse(data: str | Sequence[object]) -> filters.Pipeline:
 def output_format(name: str) -> str | None:
     """The format by its name or file extension, None for none. InvalidOutput where it is not written here."""
     word = name.strip().lower().removeprefix(".")
-    format = FORMAT_ALIASES.get(word, word)
+    format = ALIASES.get(word, word)
     if format and format not in filters.FORMATS:
         raise filters.InvalidOutput(f"there is no output format '{name}'; choose {_listed(filters.FORMATS)}")
     return format or None

@@ -10,6 +10,7 @@ from rich.table import Table
 
 import filters
 from cluster.cli.common import console, json_option, located, print_json
+from filters.errors import shown
 
 
 @click.command("filters")
@@ -111,9 +112,5 @@ def describe(name: str, schema: dict[str, Any]) -> str:
         high = schema.get("maximum", schema.get("exclusiveMaximum"))
         type_ = str(schema.get("type", ""))
         kind = KINDS.get(schema.get("format", "")) or KINDS.get(type_, type_)
-        span = f"{_plain(low)} to {_plain(high)}" if low is not None and high is not None else kind
+        span = f"{shown(low)} to {shown(high)}" if low is not None and high is not None else kind
     return f"{name}={schema.get('default')} ({span})"
-
-
-def _plain(number: float) -> str:
-    return f"{number:.0f}" if float(number).is_integer() else f"{number:g}"

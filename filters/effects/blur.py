@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from filters import registry
+from filters.borders import extended
 from filters.operations import Size
 from filters.planes import OnPlanes, Planes
 
@@ -163,7 +164,7 @@ def _enlarged_down(image: Image.Image, factor: int, margin: int, height: int) ->
 def _with_margin(image: Image.Image, factor: int, margin: int) -> Image.Image:
     """The image reduced, with margins that repeat its outermost pixels: those of the image as it came, because the
     mean of `factor` rows in their place is seen far into the picture."""
-    image = _whole(image, factor)
+    image = extended(image, 0, -image.width % factor, -image.height % factor)
     width, height = image.width // factor, image.height // factor
     wide = Image.new(image.mode, (width + 2 * margin, height + 2 * margin))
     wide.paste(image.reduce(factor) if factor > 1 else image, (margin, margin))
@@ -179,22 +180,6 @@ def _with_margin(image: Image.Image, factor: int, margin: int) -> Image.Image:
             corner = image.crop((source_x, source_y, source_x + 1, source_y + 1))
             wide.paste(corner.resize((margin, margin), Image.Resampling.NEAREST), (x, y))
     return wide
-
-
-def _whole(image: Image.Image, factor: int) -> Image.Image:
-    """The image with its last column and row repeated until its size is a multiple of the factor."""
-    right, bottom = -image.width % factor, -image.height % factor
-    if right == bottom == 0:
-        return image
-    whole = Image.new(image.mode, (image.width + right, image.height + bottom))
-    whole.paste(image)
-    if right:
-        column = image.crop((image.width - 1, 0, image.width, image.height))
-        whole.paste(column.resize((right, image.height), Image.Resampling.NEAREST), (image.width, 0))
-    if bottom:
-        row = whole.crop((0, image.height - 1, whole.width, image.height))
-        whole.paste(row.resize((whole.width, bottom), Image.Resampling.NEAREST), (0, image.height))
-    return whole
 
 
 def _gaussian(image: Image.Image, radius: float) -> Image.Image:

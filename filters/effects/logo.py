@@ -7,7 +7,7 @@ from filters import registry
 from filters.lengths import pixels
 from filters.params import Asset
 from filters.picture import Picture
-from filters.placing import Gravity, place
+from filters.placing import Gravity, Margin, Opacity, Tiled, place
 
 
 class Logo(registry.Params):
@@ -24,30 +24,14 @@ class Logo(registry.Params):
         description="Width of the picture in percent of the image's width; it is never made higher than the image.",
         json_schema_extra={"label": {"en": "Size", "es": "Tamaño"}, "unit": "%", "step": 1},
     )
-    opacity: float = Field(
-        0.8,
-        ge=0,
-        le=1,
-        description="0 is invisible, 1 hides what is below.",
-        json_schema_extra={"label": {"en": "Opacity", "es": "Opacidad"}, "step": 0.05},
-    )
+    opacity: Opacity = 0.8
     gravity: Gravity = Field(
         "southeast",
         description="The edge or corner at which it is placed.",
         json_schema_extra={"label": {"en": "Gravity", "es": "Posición"}},
     )
-    margin: float = Field(
-        0.03,
-        ge=0,
-        le=10_000,
-        description="Distance from the edges, and between tiles, in pixels or below 1 as a part of the shorter side.",
-        json_schema_extra={"label": {"en": "Margin", "es": "Margen"}, "step": 0.01, "relative": True},
-    )
-    tiled: bool = Field(
-        False,
-        description="Again and again over all of the image.",
-        json_schema_extra={"label": {"en": "Tiled", "es": "En mosaico"}},
-    )
+    margin: Margin = 0.03
+    tiled: Tiled = False
 
 
 @registry.geometry(

@@ -13,7 +13,7 @@ from filters.lengths import pixels
 from filters.operations import Size
 from filters.params import Colour, rgba
 from filters.picture import Picture
-from filters.placing import Gravity, place, seen_as_colour
+from filters.placing import Gravity, Margin, Opacity, Tiled, place, seen_as_colour
 
 MAX_LETTERS = 200
 
@@ -58,30 +58,14 @@ class Watermark(registry.Params):
         description="Such as white or #ff8800.",
         json_schema_extra={"label": {"en": "Colour", "es": "Color"}},
     )
-    opacity: float = Field(
-        0.6,
-        ge=0,
-        le=1,
-        description="0 is invisible, 1 hides what is below.",
-        json_schema_extra={"label": {"en": "Opacity", "es": "Opacidad"}, "step": 0.05},
-    )
+    opacity: Opacity = 0.6
     gravity: Gravity = Field(
         "southeast",
         description="The edge or corner at which it stands.",
         json_schema_extra={"label": {"en": "Gravity", "es": "Posición"}},
     )
-    margin: float = Field(
-        0.03,
-        ge=0,
-        le=10_000,
-        description="Distance from the edges, and between tiles, in pixels or below 1 as a part of the shorter side.",
-        json_schema_extra={"label": {"en": "Margin", "es": "Margen"}, "step": 0.01, "relative": True},
-    )
-    tiled: bool = Field(
-        False,
-        description="Again and again over all of the image.",
-        json_schema_extra={"label": {"en": "Tiled", "es": "En mosaico"}},
-    )
+    margin: Margin = 0.03
+    tiled: Tiled = False
     angle: float = Field(
         0.0,
         ge=-360,
