@@ -232,3 +232,8 @@ def test_an_exact_blur_of_a_radius_that_would_take_minutes_is_refused() -> None:
 def test_an_exact_blur_of_a_narrow_image_takes_little_memory() -> None:
     result = applied(Image.new("RGB", (1, 20_000), (10, 20, 30)), "blur", {"radius": 50, "exact": True})
     assert result.getcolors() == [(20_000, (10, 20, 30))]
+
+
+def test_an_exact_blur_of_next_to_no_radius_leaves_the_image_as_it_is() -> None:
+    image = noise(20, 10)
+    assert applied(image, "blur", {"radius": 1e-200, "exact": True}).tobytes() == image.tobytes()
