@@ -17,10 +17,10 @@ WIDTH, HEIGHT = 3000, 2200  # of the scene that every picture is a part of
 SIZES = ((640, 480), (1024, 768), (1600, 1200), (2048, 1536), (2560, 1920))
 PIPELINES: tuple[tuple[str, ...], ...] = (
     ("sepia",),
-    ("blur:radius=6", "edges"),
-    ("negative", "blur:radius=3"),
+    ("median", "edges"),
+    ("negative", "unsharp"),
     ("gray", "pixelate:block=12"),
-    ("blur:radius=2", "sepia", "negative"),
+    ("median", "sepia", "negative"),
 )
 
 
