@@ -63,11 +63,12 @@ bench: ## measure against bare Python on this machine (benchmarks/)
 	@scripts/venv test
 	@.venv/bin/python -m benchmarks $(ARGS)
 
-bench-peers: ## install what `make bench ARGS=filters` compares with: OpenCV, libvips, thumbor
+bench-peers: ## install what `make bench ARGS=filters` compares with, and fetch its photographs (Debian)
 	@scripts/venv test
 	@.venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable '.[test,bench]'
 	@.venv/bin/python -m venv .venv-thumbor
 	@.venv-thumbor/bin/python -m pip --disable-pip-version-check install --quiet thumbor==7.8.0
+	@.venv/bin/python -m benchmarks.photos
 	@command -v gm >/dev/null || echo "GraphicsMagick is missing; Debian, Ubuntu: apt install graphicsmagick"
 	@command -v magick >/dev/null || command -v convert >/dev/null || echo "ImageMagick is missing; Debian, Ubuntu: apt install imagemagick"
 

@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from filters import colour, metadata
+from filters import colour, metadata, turbojpeg
 from filters.errors import BrokenImage, ImageTooLarge
 from filters.header import ImageHeader, check_pixels
 from filters.limits import Limits
@@ -73,6 +73,7 @@ class Source:
 
     def __init__(self, data: bytes, header: ImageHeader, limits: Limits) -> None:
         self.header = header
+        self._data = data
         self._limits = limits
         with self._named():
             self._image = _opened(data, header.format)
@@ -134,14 +135,18 @@ class Source:
         with self._named():
             image = self._image
             profile = image.info.get("icc_profile")
+            pixels = None
             if self.header.format == "jpeg":
                 # Rounded down, because Pillow takes the smallest scale that gives at least that size.
                 size = (image.width // shrink, image.height // shrink)
                 as_stored = luma and image.mode != "CMYK" and not colour.changes_colours(profile, image.mode)
-                if as_stored or shrink > 1:
+                if as_stored and shrink == 1:
+                    pixels = turbojpeg.decode_luma(self._data, size)
+                if pixels is None and (as_stored or shrink > 1):
                     image.draft("L" if as_stored else None, size)
-            image.load()
-            picture = _upright(_split(image, profile), self._orientation)
+            if pixels is None:
+                image.load()
+            picture = _upright(Picture(pixels) if pixels else _split(image, profile), self._orientation)
         # Savers write what they find in `info` (comments, profiles, transparency), and filters copy it along.
         picture.pixels.info.clear()
         yield Frame(picture if picture.pixels.size == self.size else replace(picture, full=self.size))

@@ -11,6 +11,7 @@ from typing import Any
 from PIL import GifImagePlugin, Image, ImageChops, PngImagePlugin, TiffImagePlugin, TiffTags
 from PIL.ImageFile import ImageFile
 
+from filters import turbojpeg
 from filters.errors import FilterError, InvalidOutput, shown
 from filters.formats import ALIASES, FORMATS, LOSSY, MAX_SIDE, same_format
 from filters.metadata import MOST_IN_JPEG, Metadata
@@ -127,7 +128,11 @@ def encode(
             options = {"quality": quality or QUALITY[format], "speed": 9, "max_threads": 1}
         case "gif":
             prepare = _indexed
-    options |= _carried(metadata, format, first.pixels.size)
+    options |= (carried := _carried(metadata, format, first.pixels.size))
+    if format == "jpeg" and not carried and turbojpeg.is_there():
+        image = prepare(first)
+        if image.mode == "L":
+            return turbojpeg.encode((image,), image.size, options["quality"])
     if len(frames) > 1:
         options |= _animation([frame.milliseconds for frame in frames], format, plays)
         options["append_images"] = [_plain(prepare(frame.picture)) for frame in frames[1:]]

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from filters import buffers
+
 if TYPE_CHECKING:
     # When it runs, NumPy is imported inside functions: 0.1 s and 14 MB that the commands can do without.
     import numpy as np
@@ -55,7 +57,7 @@ def by_bands(
     import numpy as np
 
     across, along = margin
-    pixels = np.asarray(image)
+    pixels = buffers.array(image) if image.mode == "L" else np.asarray(image)
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     height, width = pixels.shape[:2]
     wide = width + 2 * across

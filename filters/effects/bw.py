@@ -3,7 +3,7 @@
 from PIL import Image
 from pydantic import Field
 
-from filters import registry
+from filters import buffers, registry
 
 
 class Bw(registry.Params):
@@ -33,5 +33,9 @@ class Bw(registry.Params):
 )
 def bw(image: Image.Image, params: Bw) -> Image.Image:
     """White where the Rec. 601 luma, rounded to 8 bits, is at least the threshold."""
-    table = [255 if luma >= params.threshold else 0 for luma in range(256)]
-    return image.convert("L").point(table)
+    # Imported here: 0.1 s and 14 MB that the web page and the commands can do without.
+    import numpy as np
+
+    luma = buffers.array(image if image.mode == "L" else image.convert("L"))
+    white = (luma >= params.threshold).view(np.uint8)
+    return Image.fromarray(np.negative(white, out=white))  # 1 becomes 255: a third of the time of a table

@@ -111,13 +111,13 @@ BLURRED = {
     "white": Image.new("RGB", (300, 200), "white"),
 }
 
-RADII = [0, 0.5, 2, 2.9, 3, 3.9, 4, 6, 8, 15, 16, 20, 60]
+RADII = [0, 0.2, 0.5, 1, 2, 2.9, 3, 3.9, 4, 5.9, 6, 8, 12, 16, 20, 30, 60, 120]
 
 
 @pytest.mark.parametrize("radius", RADII)
 @pytest.mark.parametrize("source", BLURRED)
 def test_blur_is_gaussian(radius: float, source: str) -> None:
-    """To 42 dB, because three box blurs, which Pillow makes of a Gaussian, only resemble one."""
+    """To 42 dB, because it is made of whole numbers, and from radius 3 on of a smaller image."""
     image = BLURRED[source]
     expected = reference.blur(rgb(image), radius)
     assert reference.psnr(rgb(applied(image, "blur", {"radius": radius})), expected) >= 42

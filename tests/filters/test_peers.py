@@ -151,10 +151,10 @@ def test_report_of_a_tiny_run(photo: Photo, found: dict[str, Contender]) -> None
     """From the turns to the document, with those that are always there."""
     sizes = [Size(name, 320, 240, 2, 1) for name in ("2 MP", "12 MP")]
     able = [found[name] for name in ALWAYS]
-    turns = list(measured(sizes, {size.name: photo for size in sizes}, able))
+    turns = list(measured(sizes, {size.name: [photo] for size in sizes}, able))
     assert len(turns) == len(sizes) * len([*SEVEN, *MORE]) * len(able) * 2
     assert all(each.wall > 0 and each.cpu >= 0 for each in turns)
-    found_quality = [each for size in sizes for step in SEVEN for each in quality(size.name, step, photo)]
+    found_quality = [each for size in sizes for step in SEVEN for each in quality(size.name, step, [photo])]
     section = report(Figures(turns), found_quality, {"plain Pillow": "13"}, 2.0)
     assert "| plain Pillow | **" in section
     assert "it was busy" in section

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms
 
 import filters
-from filters import planes
+from filters import planes, turbojpeg
 from tests.filters import reference
 from tests.filters.images import encoded, opened, photo, rgb
 
@@ -33,7 +33,7 @@ def jpeg(size: tuple[int, int] = (400, 304), **options: object) -> bytes:
 
 @pytest.fixture(autouse=True)
 def _turbojpeg() -> None:
-    if planes._library() is None:
+    if turbojpeg._library() is None:
         assert not os.environ.get("CUMULO_REQUIRE_TURBOJPEG"), "TurboJPEG is not installed"
         pytest.skip("TurboJPEG is not installed")
 
@@ -55,7 +55,7 @@ def used(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 def plain(monkeypatch: pytest.MonkeyPatch, data: bytes, steps: list[str], **options: object) -> filters.Result:
     """What the same job gives where there is no TurboJPEG."""
     with monkeypatch.context() as patch:
-        patch.setattr(planes, "_library", lambda: None)
+        patch.setattr(turbojpeg, "_library", lambda: None)
         return filters.apply(data, steps, **options)  # type: ignore[arg-type]
 
 

@@ -169,7 +169,7 @@ def attempt(
         return filters.apply(data, pipeline, format="png", limits=LIMITS, optimise=optimise)
     except filters.FilterError as error:
         known = filters.InvalidParameter | filters.ImageTooLarge | filters.InvalidOutput
-        if not (isinstance(error, known) or "bytes that were allowed" in error.detail):
+        if not (isinstance(error, known) or "that were allowed" in error.detail):
             raise
         return error
 
