@@ -118,7 +118,7 @@ def main(*options: str, rounds: int = ROUNDS) -> None:
 def compared(running: Running, images: Set, folder: Path, rounds: int) -> Iterator[str]:
     """A line of the table for each command."""
     source = folder / images.title.replace(" ", "-")
-    photos.make(source, images.count, images.width, images.height)
+    photos.real(source, images.count, images.width, images.height)
     others = [name for name in images.wanted if name != MOGRIFY or shutil.which("gm")]
     one_round(running, source, folder, others, 0)  # warm caches
     found = [one_round(running, source, folder, others, number % (len(others) + 1)) for number in range(rounds)]

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import filters
+import filters.run  # before processes are forked, for all of them
 from cluster import placement, progress
 from cluster.dispatch import dispatch
 from cluster.errors import ClusterUnavailable, NotFound, StoreError
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 THUMBNAIL = 320  # pixels, longest side
 SNAPSHOT_SECONDS = 0.2  # how old the view of the cluster may be when a process decides to go on
+ENDING = 32  # jobs in the backlog for each core, below which that view has to be new
 SPEED_SECONDS = 60.0  # how old it may be for time limits
 
 
@@ -198,6 +200,8 @@ class Lease:
         if time.monotonic() >= self._until:
             return {}
         snapshot = self._cluster.recent_snapshot(SNAPSHOT_SECONDS)
+        if 0 < snapshot.state.backlog < ENDING * snapshot.cores:  # a share of what was there would be too large
+            snapshot = self._cluster.recent_snapshot(0)
         state = snapshot.state
         if not state.backlog or self._node not in state.position:
             return {}

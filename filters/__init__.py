@@ -5,6 +5,8 @@ its header, `parse_pipeline` checks what a user asked for, `catalog` lists the f
 pipeline is done. Everything raised is in `filters.errors`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from filters.costs import FIXED_SECONDS, cost_features, estimate_seconds, megapixels, prior_seconds_per_mp
 from filters.errors import (
     BrokenImage,
@@ -22,10 +24,10 @@ from filters.header import ImageHeader, inspect
 from filters.limits import Limits
 from filters.pipeline import Pipeline, Step, parse_pipeline, parse_step
 from filters.planner import Plan, plan
-from filters.registry import FilterInfo, catalog, discover
-from filters.run import Result, apply
+from filters.registry import FilterInfo, catalog
 
-discover()
+if TYPE_CHECKING:
+    from filters.run import Result, apply
 
 __all__ = [
     "EXTENSIONS",
@@ -61,3 +63,13 @@ __all__ = [
     "prior_seconds_per_mp",
     "same_format",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Decoders and encoders come with the first image: who only names filters and reads headers can do without."""
+    if name in ("Result", "apply"):
+        from filters import run
+
+        globals()[name] = found = getattr(run, name)
+        return found
+    raise AttributeError(f"module 'filters' has no attribute {name!r}")

@@ -67,7 +67,7 @@ def cost_features(
     now = size
     for step in pipeline:
         found = registry.find(step.filter)
-        name = found.info.name
+        name = found.name
         if found.cost_varies:
             name += f"/{_rounded(found.cost(step.params)):g}ms"
         steps.append(name + (_GRAY if gray else "") + _share(now, size))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from PIL import ImageColor
@@ -47,6 +48,12 @@ Asset = Annotated[
 
 A filter has at most one such parameter; its function gets that picture as its third argument.
 """
+
+
+def is_asset(metadata: Iterable[object]) -> bool:
+    """Whether a field with that metadata is an `Asset`."""
+    schemas = (kind.json_schema for kind in metadata if isinstance(kind, WithJsonSchema))
+    return any(schema is not None and schema.get("format") == "asset" for schema in schemas)
 
 
 def rgba(colour: str) -> tuple[int, int, int, int]:

@@ -135,7 +135,7 @@ def _step(item: object) -> Step:
 def _checked(name: str, settings: Mapping[str, object]) -> Step:
     found = registry.find(name)
     try:
-        return Step(found.info.name, found.model.model_validate(settings))
+        return Step(found.name, found.model.model_validate(settings))
     except ValidationError as error:
         raise InvalidParameter(_explain(found.info, settings, error)) from None
 

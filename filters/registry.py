@@ -2,8 +2,9 @@
 
 A filter is one module in `filters/effects/`: a parameter model (a subclass of `Params`) and one decorated function.
 `@filter` is for what changes pixels, `@point` for a table of values, `@matrix` for a colour matrix, `@geometry` for
-what changes size, place or alpha, `@output` for how the result is written. The folder is scanned once, at import, so
-adding that file is all that a new filter needs.
+what changes size, place or alpha, `@output` for how the result is written. The module is imported when its filter is
+first asked for, by its name, and all are where a list of them is wanted: adding that file is all that a new filter
+needs, and a command that uses one filter does not wait for forty.
 """
 
 import difflib
@@ -11,7 +12,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
 from typing import Any, Literal, Required, TypedDict, TypeVar, Unpack, cast, get_type_hints
 
 from PIL import Image
@@ -20,7 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from filters.errors import UnknownFilter, shown
 from filters.operations import Effect, Geometry, Matrix, Operation, Size, Table, Writing
 from filters.output import Output
+from filters.params import is_asset
 from filters.planes import OnPlanes
+
+EFFECTS = "filters.effects"
 
 
 class Params(BaseModel):
@@ -31,7 +35,8 @@ class Params(BaseModel):
     the web form, the CLI help and the error messages are made of them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Built when first needed: of forty filters a process needs one or two, and each takes a millisecond.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     exact: bool = Field(
         False,
@@ -67,31 +72,6 @@ class FilterInfo:
     cost_ms_per_mp: float
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A registered filter: what to show, what to validate with, what it does, what to expect of it.
-
-    `operation(params)` is what a step does, `None` where it leaves every image as it is. `asset` is the name of the
-    parameter that says which other picture it needs, if it needs one.
-    """
-
-    info: FilterInfo
-    model: type[Params]
-    make: Callable[[Any], Operation]
-    colours: Callable[[Any], Colours]
-    cost: Callable[[Any], float]
-    cost_varies: bool
-    asset: str | None = None
-
-    def operation(self, params: Params) -> Operation | None:
-        made = self.make(params)
-        return None if self.cost(params) == 0 and not isinstance(made, Writing) else made
-
-
-_filters: dict[str, Filter] = {}
-_names: dict[str, str] = {}
-
-
 class About(TypedDict, total=False):
     """What each of the decorators below takes besides its own.
 
@@ -108,6 +88,50 @@ class About(TypedDict, total=False):
     cost_ms_per_mp: Required[float | Callable[[Any], float]]
     colours: Callable[[Any], Colours]
     category: Category
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A registered filter: what to show, what to validate with, what it does, what to expect of it.
+
+    `operation(params)` is what a step does, `None` where it leaves every image as it is. `asset` is the name of the
+    parameter that says which other picture it needs, if it needs one.
+    """
+
+    name: str
+    about: About
+    category: Category
+    model: type[Params]
+    make: Callable[[Any], Operation]
+    colours: Callable[[Any], Colours]
+    cost: Callable[[Any], float]
+    cost_varies: bool
+    asset: str | None = None
+
+    @cached_property
+    def info(self) -> FilterInfo:
+        return FilterInfo(
+            self.name,
+            self.about.get("aliases", ()),
+            self.about["label"],
+            self.about["description"],
+            self.category,
+            self.model.model_json_schema(),
+            self.default_cost,
+        )
+
+    @cached_property
+    def default_cost(self) -> float:
+        """ms per megapixel with default parameters."""
+        return self.cost(self.model.model_validate({}))
+
+    def operation(self, params: Params) -> Operation | None:
+        made = self.make(params)
+        return None if self.cost(params) == 0 and not isinstance(made, Writing) else made
+
+
+_filters: dict[str, Filter] = {}
+_names: dict[str, str] = {}
 
 
 def filter(
@@ -205,16 +229,12 @@ def _decorator(
         hints.pop("return", None)
         model: Any = next(hint for hint in hints.values() if isinstance(hint, type) and issubclass(hint, Params))
         cost = cost_ms_per_mp if callable(cost_ms_per_mp) else _always(cost_ms_per_mp)
-        schema = model.model_json_schema()
-        info = FilterInfo(
-            name, aliases, about["label"], about["description"], about.get("category", category), schema, cost(model())
-        )
         colours = about.get("colours", lambda params: "same")
-        fields: Mapping[str, Any] = schema["properties"]
-        asset = next((field for field, kind in fields.items() if kind.get("format") == "asset"), None)
+        asset = next((field for field, its in model.model_fields.items() if is_asset(its.metadata)), None)
         # The same few settings come again and again, and a table takes a third of a millisecond.
         operation = lru_cache(maxsize=32)(partial(make, function))
-        _filters[name] = Filter(info, model, operation, colours, cost, callable(cost_ms_per_mp), asset)
+        heading = about.get("category", category)
+        _filters[name] = Filter(name, about, heading, model, operation, colours, cost, callable(cost_ms_per_mp), asset)
         _names.update(dict.fromkeys((name, *aliases), name))
         return function
 
@@ -227,12 +247,14 @@ def _always(cost: float) -> Callable[[Any], float]:
 
 def default_cost(name: str, otherwise: float) -> float:
     """ms per megapixel of the filter of exactly that name with default parameters."""
-    return _filters[name].info.cost_ms_per_mp if name in _filters else otherwise
+    _load(name)
+    return _filters[name].default_cost if name in _filters else otherwise
 
 
 def find(name: str) -> Filter:
     """The filter with that name or alias, in any case; UnknownFilter suggests what was meant."""
     word = name[:40].strip().lower()
+    _load(word)
     if word not in _names:
         close = difflib.get_close_matches(word, _names, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else "."
@@ -242,11 +264,26 @@ def find(name: str) -> Filter:
 
 def catalog() -> tuple[FilterInfo, ...]:
     """Every registered filter, by name."""
+    _discover()
     return tuple(_filters[name].info for name in sorted(_filters))
 
 
-def discover(package: str = "filters.effects") -> None:
-    """Import every module of the package, each of which registers its filter."""
-    path = importlib.import_module(package).__path__
-    for module in pkgutil.iter_modules(path):
-        importlib.import_module(f"{package}.{module.name}")
+def _load(name: str) -> None:
+    """Imports the module of that filter, or all of them where it is not called after it: an alias, or none."""
+    if name in _names:
+        return
+    if name.replace("-", "_") in _modules():
+        importlib.import_module(f"{EFFECTS}.{name.replace('-', '_')}")
+    if name not in _names:
+        _discover()
+
+
+@cache
+def _discover() -> None:
+    for module in _modules():
+        importlib.import_module(f"{EFFECTS}.{module}")
+
+
+@cache
+def _modules() -> tuple[str, ...]:
+    return tuple(module.name for module in pkgutil.iter_modules(importlib.import_module(EFFECTS).__path__))

@@ -2,10 +2,13 @@
 
 from PIL import Image
 
+from filters import turbojpeg
 from filters.encoding import encode
 from filters.formats import SHOWN_BY_BROWSERS
 from filters.picture import Frame, Picture
 from filters.planes import Planes
+
+QUALITY = 80
 
 
 def is_its_own(size: tuple[int, int], format: str, longest: int) -> bool:
@@ -17,15 +20,15 @@ def thumbnail(picture: Picture, longest: int) -> bytes:
     """At most `longest` pixels a side, aspect kept, never enlarged: JPEG, or WebP where there is alpha."""
     size = _size(picture.pixels.size, longest)
     alpha = _small(picture.alpha, size) if picture.alpha else None
-    return encode([Frame(Picture(_small(picture.pixels, size), alpha))], "webp" if alpha else "jpeg", 80)
+    return encode([Frame(Picture(_small(picture.pixels, size), alpha))], "webp" if alpha else "jpeg", QUALITY)
 
 
 def thumbnail_of_planes(planes: Planes, longest: int) -> bytes:
-    """The same of a JPEG's planes."""
+    """The same of a JPEG's planes, which it stays: two fifths of the time."""
     size = _size(planes.size, longest)
-    luma = planes.luma if planes.luma.size == planes.size else planes.luma.crop((0, 0, *planes.size))
-    bands = [_small(band, size) for band in (luma, planes.blue, planes.red)]
-    return encode([Frame(Picture(Image.merge("YCbCr", bands).convert("RGB")))], "jpeg", 80)
+    half = (size[0] + 1) // 2, (size[1] + 1) // 2
+    luma = _small(planes.luma, (2 * half[0], 2 * half[1]))
+    return turbojpeg.encode((luma, _small(planes.blue, half), _small(planes.red, half)), size, QUALITY)
 
 
 def _size(size: tuple[int, int], longest: int) -> tuple[int, int]:

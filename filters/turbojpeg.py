@@ -9,7 +9,6 @@ import ctypes
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from ctypes.util import find_library
 from functools import cache
 from typing import Any
 
@@ -136,13 +135,17 @@ def _pointers(addresses: Iterable[int]) -> Any:
     return (ctypes.c_void_p * 3)(*addresses)
 
 
+def _found() -> str:
+    from ctypes.util import find_library  # late: 8 ms
+
+    return find_library("turbojpeg") or "turbojpeg"
+
+
 @cache
 def _library() -> ctypes.CDLL | None:
     """TurboJPEG with the functions that 2.0 has and 3 kept, None where there is none."""
     try:
-        library = ctypes.CDLL(
-            "libturbojpeg.so.0" if sys.platform == "linux" else find_library("turbojpeg") or "turbojpeg"
-        )
+        library = ctypes.CDLL("libturbojpeg.so.0" if sys.platform == "linux" else _found())
         pointer, whole, size = ctypes.c_void_p, ctypes.c_int, ctypes.c_ulong
         data = ctypes.c_char_p
         signatures: dict[str, tuple[Any, list[Any]]] = {
