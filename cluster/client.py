@@ -1,14 +1,14 @@
 """Running many image files through a pipeline, for `cumulo apply`: on the cluster, or on this PC alone.
 
-Three ways with one face. On the PC that has the cluster's data folder, images go straight into its store and the
-ledger; from elsewhere they go through the HTTP API; `--local` needs no cluster.
+Three ways with one face. On the PC that has the cluster's store, images go straight into it and results come straight
+out of it, while jobs are recorded and asked for through the HTTP API; from elsewhere all goes through the API;
+`--local` needs no cluster. None of them loads Redis or Celery, which take longer to load than a photo to process.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,21 +18,22 @@ from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from types import MappingProxyType
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 import filters
-from cluster import keys
+from cluster import intake
+from cluster.api import Api, File
 from cluster.cores import usable_cpus
-from cluster.errors import ClusterError
+from cluster.errors import ClusterError, ClusterUnavailable
 from cluster.home import Running
-from cluster.intake import Upload
-from cluster.service import Cluster
 from cluster.settings import load_settings
 from cluster.storage import FolderStore
 from filters import memory
 
 GROUP = 16  # least number of files sent together: the cluster begins while the rest is still being read
 GROUP_SECONDS = 0.05
+MOST = 500  # that one request names
+PATIENCE = 30.0  # seconds for which a web app that does not answer is asked again
 POLL = 0.02
 RELAXED_POLL = 0.1  # while many images are left: each time costs as much as a thumbnail
 FEW = 16
@@ -59,16 +60,12 @@ class Runner(Protocol):
 
 
 def runner_for(cluster: Running, assets: Mapping[str, bytes] = NO_ASSETS) -> Runner:
-    """The direct way if the cluster's store is on this PC, else HTTP.
+    """The short way if the cluster's store is on this PC, else all through HTTP.
 
     `assets` are the pictures that the pipeline's steps name, by those names.
     """
-    if cluster.redis_url:
-        # Celery and its router read the environment: from here on this process is a client of that cluster.
-        os.environ["CUMULO_REDIS_URL"] = cluster.redis_url
-        direct = Cluster(load_settings())
-        if isinstance(direct.store, FolderStore):
-            return DirectRunner(direct, direct.store, assets)
+    if cluster.store and Path(cluster.store).is_dir():
+        return StoreRunner(cluster, FolderStore(Path(cluster.store)), assets)
     return HttpRunner(cluster, assets)
 
 
@@ -76,47 +73,53 @@ def local_runner(assets: Mapping[str, bytes] = NO_ASSETS) -> Runner:
     return LocalRunner(assets)
 
 
-class DirectRunner:
-    """Two threads: one reads, stores and records the images, the other gives out the results that come back."""
+class StoreRunner:
+    """Two threads: one stores the images and has them recorded, the other gives out the results that are there."""
 
-    def __init__(self, cluster: Cluster, store: FolderStore, assets: Mapping[str, bytes] = NO_ASSETS) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster: Running, store: FolderStore, assets: Mapping[str, bytes] = NO_ASSETS) -> None:
+        self._api = Api(cluster)
         self._store = store
         self._assets = assets
 
     def run(
         self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
     ) -> Iterator[Finished]:
-        sent = [self._cluster.receive_asset(io.BytesIO(data), name) for name, data in self._assets.items()]
-        record = partial(self._cluster.record, pipeline=pipeline, format=format, quality=quality, assets=sent)
-        feed = _Feed(self._cluster, paths, record)
+        assets = [{"sha256": self._store.put(data), "name": name} for name, data in self._assets.items()]
+        order = {"pipeline": pipeline.to_json(), "format": format, "quality": quality}
+        feed = _Feed(self._api, self._store, paths, order, assets)
         feed.start()  # now, and not with the first result that is asked for
         return self._results(feed, len(paths))
 
     def _results(self, feed: _Feed, left: int) -> Iterator[Finished]:
-        ledger = self._cluster.ledger
-        after, told = 0, set[str]()
+        after, told, answered = 0, set[str](), time.monotonic()
         try:
             while True:
                 # Asked in this order: what the feed left behind, and what is finished now, is seen below.
                 ended = not feed.is_alive()
-                batch = ledger.batch(feed.batch) if ended and feed.batch else None
-                complete = ended and (batch is None or batch["state"] == "finished")
                 refused = feed.refused()
                 left -= len(refused)
                 yield from refused
-                ids, after = ledger.finished_after(feed.batch, after) if feed.batch else ([], 0)
-                for job in ledger.outcomes(ids):
+                batch, results = None, []
+                if feed.batch:
+                    try:
+                        batch = self._api.get(f"batches/{feed.batch}", after=after)
+                    except ClusterUnavailable:
+                        if time.monotonic() - answered > PATIENCE:
+                            raise
+                        time.sleep(RELAXED_POLL)
+                        continue
+                    after, results, answered = batch["next_after"], batch["results"], time.monotonic()
+                for job in results:
                     # Somebody may try a job again: it is told as it ended first.
-                    if job["state"] in keys.FINISHED and job["id"] not in told:
+                    if job["id"] not in told:
                         told.add(job["id"])
                         yield self._finished(job)
-                if complete and not ids:
+                if ended and not results and (batch is None or batch["state"] == "finished"):
                     yield from _deleted(batch["total"] - len(told) if batch else 0)
                     break
                 if left > len(told):
                     time.sleep(POLL if left - len(told) <= FEW else RELAXED_POLL)
-                elif not ids:
+                elif not results:
                     time.sleep(POLL)
             if feed.failure is not None:
                 raise feed.failure
@@ -131,13 +134,22 @@ class DirectRunner:
 
 
 class _Feed(threading.Thread):
-    """Stores the files and records them as one batch, a group at a time."""
+    """Stores the files and has them recorded as one batch, a group at a time."""
 
-    def __init__(self, cluster: Cluster, paths: Sequence[Path], record: Callable[..., tuple[str, list[str]]]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        store: FolderStore,
+        paths: Sequence[Path],
+        order: Mapping[str, Any],
+        assets: Sequence[Mapping[str, str]],
+    ) -> None:
         super().__init__(name="feed", daemon=True)
-        self._cluster = cluster
+        self._api = api
+        self._store = store
         self._paths = paths
-        self._record = record
+        self._order = order
+        self._assets = assets
         self._refused: SimpleQueue[Finished] = SimpleQueue()
         self._stopped = threading.Event()
         self.batch: str | None = None
@@ -146,25 +158,37 @@ class _Feed(threading.Thread):
     def run(self) -> None:
         try:
             for group in self._groups():
-                self.batch, _ = self._record(group, batch=self.batch)
+                images = [{"sha256": sha256, "name": path.name} for path, sha256 in group]
+                # The first request brings the assets, which the others name by their SHA-256.
+                first = {} if self.batch else {"assets": self._assets}
+                answer = self._api.post("batches", {**self._order, **first, "images": images, "batch": self.batch})
+                for refused in answer["refused"]:
+                    path, _ = group[refused["position"]]
+                    self._refused.put(Finished(str(path), refused["detail"]))
+                self.batch = answer["batch"]
         except Exception as error:  # noqa: BLE001 - raised again where the results are given out
             self.failure = error
 
-    def _groups(self) -> Iterator[list[Upload]]:
-        """GROUP files at first, then as many as are read in GROUP_SECONDS: thumbnails would cost more to send."""
-        group: list[Upload] = []
+    def _groups(self) -> Iterator[list[tuple[Path, str]]]:
+        """GROUP files at first, then as many as are read in GROUP_SECONDS: thumbnails would cost more to send.
+
+        Each with its SHA-256. What is no image is refused here already, so that it is not stored.
+        """
+        settings = load_settings()
+        limits = filters.Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
+        group: list[tuple[Path, str]] = []
         until = time.monotonic() + GROUP_SECONDS
         for path in self._paths:
             if self._stopped.is_set():
                 return
             try:
                 with path.open("rb") as stream:
-                    group.append(self._cluster.receive(stream, path.name))
+                    group.append((path, intake.receive(self._store, limits, stream, path.name).sha256))
             except filters.FilterError as error:
                 self._refused.put(Finished(str(path), error.detail))
             except OSError as error:
                 self._refused.put(Finished(str(path), f"cannot be read: {error.strerror}"))
-            if len(group) >= GROUP and (self.batch is None or time.monotonic() >= until):
+            if len(group) == MOST or (len(group) >= GROUP and (self.batch is None or time.monotonic() >= until)):
                 yield group
                 group = []
                 until = time.monotonic() + GROUP_SECONDS
@@ -186,8 +210,6 @@ class _Feed(threading.Thread):
 
 class HttpRunner:
     def __init__(self, cluster: Running, assets: Mapping[str, bytes] = NO_ASSETS) -> None:
-        from cluster.api import Api  # late: the way through the store needs no HTTP client
-
         self._api = Api(cluster)
         self._assets = assets
 
@@ -235,19 +257,19 @@ class HttpRunner:
         """The batch. Its first request brings the assets, which the others then name by their SHA-256."""
         try:
             with path.open("rb") as stream:
-                files: list[tuple[str, tuple[str, IO[bytes], str]]] = [("image", (path.name, stream, BYTES))]
+                files: list[File] = [("image", (path.name, stream, BYTES))]
                 files += [("asset", (name, io.BytesIO(data), BYTES)) for name, data in assets.items()]
-                answer = self._api.request("POST", "jobs", data=fields, files=files)
+                answer = self._api.send_form("jobs", fields, files)
         except ClusterError as error:
             return Finished(str(path), error.detail.removeprefix(f"{path.name}: "))
         except OSError as error:
             return Finished(str(path), f"cannot be read: {error.strerror}")
-        return str(answer.json()["batch"])
+        return str(answer["batch"])
 
     def _finished(self, job: dict[str, Any]) -> Finished:
         if job["state"] != "done":
             return Finished(job["name"], _words(job))
-        data = self._api.request("GET", f"jobs/{job['id']}/result").content
+        data = self._api.download(f"jobs/{job['id']}/result")
         return Finished(job["name"], "", job["result"]["format"], partial(_write, data=data))
 
 

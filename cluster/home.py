@@ -25,6 +25,8 @@ class Running:
     redis_url: str
     flower_url: str
     pid: int
+    store: str = ""
+    """The folder of its images, where this PC has it."""
 
 
 def _write_private(path: Path, content: object) -> None:

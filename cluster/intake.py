@@ -5,11 +5,12 @@ Format by content, limits from the header; nothing is decoded.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import filters
-from cluster.storage import Store, TooLong
+from cluster.storage import FolderStore, Store, TooLong
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,20 @@ def receive(store: Store, limits: filters.Limits, stream: BinaryIO, name: str) -
     try:
         sha256, size, header = store.add(stream, limits.max_bytes, lambda readable: filters.inspect(readable, limits))
     except TooLong:
-        raise filters.ImageTooLarge(
-            f"the file is larger than {limits.max_bytes / 2**20:.0f} MiB, the limit for one image"
-        ) from None
+        raise _too_large(limits) from None
     return Upload(name[-255:], sha256, size, header)
+
+
+def stored(store: FolderStore, limits: filters.Limits, sha256: str, name: str) -> Upload:
+    """Checks an image that the store has already. Raises as `receive`, and NotFound."""
+    store.renew(sha256)
+    with store.open(sha256) as stream:
+        size = stream.seek(0, io.SEEK_END)
+        if size > limits.max_bytes:
+            raise _too_large(limits)
+        stream.seek(0)
+        return Upload(name[-255:], sha256, size, filters.inspect(stream, limits))
+
+
+def _too_large(limits: filters.Limits) -> filters.ImageTooLarge:
+    return filters.ImageTooLarge(f"the file is larger than {limits.max_bytes / 2**20:.0f} MiB, the limit for one image")

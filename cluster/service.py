@@ -44,11 +44,19 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BLOBS = "blobs"
+ADDRESS = ("http://", "https://")  # how a store begins that is another PC's
 STORE_LOOK_SECONDS = 1.0  # how old the view of the store's fill may be when an upload comes
 STORE_AGAIN = 0.5  # seconds between two attempts to reach a store
 REPORT_FIELDS = (
     "worker_id ip port cpu_usage memory_usage disk_usage network_usage tasks_processed last_heartbeat"
 ).split()
+
+
+def store_folder(settings: Settings) -> Path | None:
+    """Where the web app of these settings keeps the images; None where `store` is an address."""
+    if settings.store.startswith(ADDRESS):
+        return None
+    return Path(settings.store) if settings.store else settings.data.absolute() / BLOBS
 
 
 class Cluster:
@@ -128,7 +136,7 @@ class Cluster:
         place = self.settings.store
         with reported():
             home = self.redis.hgetall(keys.CLUSTER)
-        if place and not place.startswith(("http://", "https://")):
+        if place and not place.startswith(ADDRESS):
             return FolderStore(Path(place))
         if not place:
             if "store_path" not in home:
@@ -214,6 +222,13 @@ class Cluster:
         """Checks and stores one image file; see `cluster.intake.receive`. Raises NotAccepting and StoreFull as well."""
         self._admit()
         return intake.receive(self.store, self.limits, stream, name)
+
+    def receive_stored(self, sha256: str, name: str) -> Upload:
+        """The same for an image that lies in the home's store already. Raises NotFound where it does not."""
+        return intake.stored(self.home_store, self.limits, sha256, name)
+
+    def receive_stored_asset(self, sha256: str, name: str) -> Upload:
+        return intake.stored(self.home_store, self.limits.of_assets, sha256, name)
 
     def receive_asset(self, stream: BinaryIO, name: str) -> Upload:
         """The same for a picture that a step needs, such as a logo; it has to be small."""

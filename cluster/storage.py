@@ -220,6 +220,13 @@ class FolderStore:
             raise StoreError(f"cannot write into {self.root}: {error.strerror}") from error
         return sha256
 
+    def renew(self, sha256: str) -> None:
+        """Begins the image's age anew, so that it is not removed before a job needs it. Raises NotFound."""
+        try:
+            os.utime(self._name(sha256))
+        except OSError:
+            raise NotFound(f"there is no stored image {sha256[:12]}") from None
+
     def get(self, sha256: str) -> bytes:
         with self.open(sha256) as file:
             return file.read()

@@ -119,6 +119,17 @@ class Submitted(BaseModel):
     jobs: list[Job]
 
 
+class Refused(BaseModel):
+    position: int = Field(description="of the image in the list that was sent, from 0 on")
+    name: str
+    detail: str
+
+
+class Recorded(BaseModel):
+    batch: str | None = Field(description="null where every image was refused and no batch was named")
+    refused: list[Refused]
+
+
 class Batch(BaseModel):
     """Jobs submitted together; `results` and `next_after` only with `?after=`."""
 

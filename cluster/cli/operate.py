@@ -19,7 +19,7 @@ def change_node(api: Api, node: str, action: str) -> tuple[dict[str, Any], str]:
     if node not in known:
         there = f"there are {', '.join(known)}" if known else "start one with `cumulo worker`"
         raise UnknownNode(f"there is no node {node!r}; {there}")
-    return api.request("POST", f"nodes/{node}/{action}").json(), known[node]["state"]
+    return api.post(f"nodes/{node}/{action}"), known[node]["state"]
 
 
 def images(count: int) -> str:
@@ -31,7 +31,7 @@ def change_jobs(api: Api, job_ids: Sequence[str], action: str, told: str) -> Non
     refused = False
     for job_id in job_ids:
         try:
-            job = api.request("POST", f"jobs/{quote(job_id, safe='')}/{action}").json()
+            job = api.post(f"jobs/{quote(job_id, safe='')}/{action}")
         except (NotFound, Conflict) as error:
             refused = True
             click.echo(error.detail, err=True)
@@ -44,7 +44,7 @@ def change_jobs(api: Api, job_ids: Sequence[str], action: str, told: str) -> Non
 def change_batch(api: Api, batch: str, action: str, told: str) -> None:
     """`retry` or `cancel` of all the jobs of a batch that can be; if none can, their states are told."""
     path = f"batches/{quote(batch, safe='')}"
-    changed = api.request("POST", f"{path}/{action}").json()["changed"]
+    changed = api.post(f"{path}/{action}")["changed"]
     if changed:
         click.echo(f"{told}: {images(changed)} of batch {batch}")
     else:

@@ -39,7 +39,7 @@ def command(name: str | None, weights: tuple[str, ...], data: Path | None, as_js
     found = before = api.get("policy")
     if name is not None or changes:
         change = {"policy": name or before["policy"], **({"weights": changes} if changes else {})}
-        found = api.request("PUT", "policy", json=change).json()
+        found = api.put("policy", change)
     if as_json:
         print_json(found)
         return

@@ -31,7 +31,7 @@ def command(job_ids: tuple[str, ...], batch: str | None, failed: bool, data: Pat
     if batch is not None:
         change_batch(api, batch, "retry", TOLD)
     elif failed:
-        changed = api.request("POST", "jobs/retry", params={"state": "failed"}).json()["changed"]
+        changed = api.post("jobs/retry", state="failed")["changed"]
         click.echo(f"{TOLD}: {images(changed)} that had failed" if changed else "Nothing to retry: no job is failed.")
     else:
         change_jobs(api, job_ids, "retry", TOLD)

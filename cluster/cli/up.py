@@ -18,7 +18,7 @@ from cluster.errors import ClusterError, ClusterUnavailable
 from cluster.home import Home, Running
 from cluster.network import free_port, local_address
 from cluster.programs import NodePlan
-from cluster.service import Cluster
+from cluster.service import Cluster, store_folder
 from cluster.settings import environment, host_name, load_settings
 from cluster.supervisor import Program, StartFailed, Supervisor, run_until_signalled
 
@@ -98,6 +98,7 @@ class _Up:
             self._redis_url,
             f"http://{self._seen}:{self._flower_port}",
             os.getpid(),
+            str(store_folder(load_settings(data=home.data)) or ""),
         )
         self.entrance = f"http://{self._seen}:{self._port}/?token={self.running.token}"
         self._flower_password = load_settings().flower_password.get_secret_value() or home.secret("flower")

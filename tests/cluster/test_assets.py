@@ -19,7 +19,7 @@ import filters
 from cluster import keys
 from cluster.assets import read_files
 from cluster.cli import main
-from cluster.client import DirectRunner, HttpRunner, Runner, local_runner
+from cluster.client import HttpRunner, Runner, StoreRunner, local_runner
 from cluster.errors import StoreFull
 from cluster.home import Running
 from cluster.intake import Upload
@@ -244,14 +244,14 @@ def test_a_program_names_the_file(cluster: Cluster) -> None:
 
 
 @pytest.mark.usefixtures("brand", "_node")
-@pytest.mark.parametrize("way", ["direct", "http", "local"])
+@pytest.mark.parametrize("way", ["store", "http", "local"])
 def test_every_way_of_the_command_brings_the_file_along(
     served: Cluster, server: redis.Redis, tmp_path: Path, way: str
 ) -> None:
     running = Running(os.environ["CUMULO_URL"], os.environ["CUMULO_TOKEN"], "", "", 0)
     pipeline, files = read_files(steps(STEP), LIMITS, stored=True)
     runner: Runner = {
-        "direct": lambda: DirectRunner(served, served.home_store, files),
+        "store": lambda: StoreRunner(running, served.home_store, files),
         "http": lambda: HttpRunner(running, files),
         "local": lambda: local_runner(files),
     }[way]()

@@ -1,4 +1,4 @@
-"""`cumulo apply`'s direct way into the cluster: what goes in, what comes back, and what stops it."""
+"""`cumulo apply`'s short way through the cluster's store: what goes in, what comes back, and what stops it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from queue import SimpleQueue
 import pytest
 
 import filters
-from cluster import keys
-from cluster.client import GROUP, DirectRunner, Finished, HttpRunner
-from cluster.errors import BacklogFull, ClusterUnavailable, NoLiveNode
+from cluster import client, keys
+from cluster.api import Api
+from cluster.client import GROUP, Finished, HttpRunner, StoreRunner, runner_for
+from cluster.errors import ClusterError, ClusterUnavailable
 from cluster.home import Running
 from cluster.lease import Lease
 from cluster.ledger import new_id
@@ -57,17 +58,30 @@ def node(cluster: Cluster) -> Iterator[None]:
     thread.join()
 
 
+def running(cluster: Cluster) -> Running:
+    """The served cluster as the command finds it."""
+    store = str(cluster.home_store.root)
+    return Running(os.environ["CUMULO_URL"], os.environ["CUMULO_TOKEN"], "", "", 0, store)
+
+
 def run(cluster: Cluster, paths: list[Path]) -> Iterator[Finished]:
-    return DirectRunner(cluster, cluster.home_store).run(paths, SEPIA, None, None)
+    return StoreRunner(running(cluster), cluster.home_store).run(paths, SEPIA, None, None)
+
+
+def test_the_short_way_is_for_a_store_that_is_here(served: Cluster, tmp_path: Path) -> None:
+    found = running(served)
+    assert isinstance(runner_for(found), StoreRunner)
+    assert isinstance(runner_for(replace(found, store="")), HttpRunner)
+    assert isinstance(runner_for(replace(found, store=str(tmp_path / "not-here"))), HttpRunner)
 
 
 @pytest.mark.usefixtures("node")
-def test_the_refused_are_named_and_the_others_done(cluster: Cluster, tmp_path: Path) -> None:
+def test_the_refused_are_named_and_the_others_done(served: Cluster, tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("no photo")
     gone = tmp_path / "gone.png"
     paths = [text, gone, *pictures(tmp_path, 2 * GROUP + 3)]
-    found = {finished.name: finished for finished in run(cluster, paths)}
+    found = {finished.name: finished for finished in run(served, paths)}
     assert "not an image" in found.pop(str(text)).error
     assert "cannot be read" in found.pop(str(gone)).error
     assert len(found) == 2 * GROUP + 3
@@ -78,65 +92,118 @@ def test_the_refused_are_named_and_the_others_done(cluster: Cluster, tmp_path: P
 
 
 @pytest.mark.usefixtures("node")
-def test_what_was_recorded_before_the_feed_failed_comes_back_and_then_the_error(
-    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_the_cluster_alone_refuses_is_named_too(
+    served: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A broken connection between recording and sending: nobody knows of the jobs, and they run all the same."""
-    record, calls = cluster.record, []
+    """The cluster's limits need not be those of whoever sends."""
+    large = tmp_path / "large.png"
+    large.write_bytes(encoded(photo(200, 100), "png"))
+    monkeypatch.setattr(served, "limits", replace(served.limits, max_pixels=1000))
+    found = {finished.name: finished for finished in run(served, [large, *pictures(tmp_path, 2)])}
+    assert "megapixels" in found.pop(str(large)).error
+    assert [finished.error for finished in found.values()] == ["", ""]
 
-    def fails_after_the_second(*args: object, **options: object) -> object:
-        answer = record(*args, **options)  # type: ignore[arg-type]
+
+def test_nothing_but_refused_files_makes_no_batch(served: Cluster, tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("no photo")
+    (finished,) = run(served, [text])
+    assert "not an image" in finished.error
+    assert sum(served.ledger.counts().values()) == 0
+
+
+@pytest.mark.usefixtures("node")
+def test_what_was_recorded_before_the_feed_failed_comes_back_and_then_the_error(
+    served: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken connection between recording and the answer: nobody knows of the jobs, and they run all the same."""
+    post, calls = Api.post, []
+
+    def fails_after_the_second(self: Api, path: str, *args: object, **options: object) -> object:
+        answer = post(self, path, *args, **options)
         calls.append(answer)
         if len(calls) == 2:
-            raise ClusterUnavailable("Redis does not answer")
+            raise ClusterUnavailable("no answer")
         return answer
 
-    monkeypatch.setattr(cluster, "record", fails_after_the_second)
+    monkeypatch.setattr(Api, "post", fails_after_the_second)
     found = []
     with pytest.raises(ClusterUnavailable):  # noqa: PT012 - some results come first
-        for finished in run(cluster, pictures(tmp_path, 30 * GROUP)):
+        for finished in run(served, pictures(tmp_path, 30 * GROUP)):
             found.append(finished)  # noqa: PERF402 - those before the error count
     assert len(found) >= GROUP
 
 
 @pytest.mark.usefixtures("node")
-def test_a_result_that_was_deleted_too_soon_is_an_error_and_not_waited_for(
-    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_web_app_that_is_away_for_a_while_is_asked_again(
+    served: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finished_after = cluster.ledger.finished_after
+    get, calls = Api.get, []
+
+    def away(self: Api, path: str, **params: object) -> object:
+        calls.append(path)
+        if 2 <= len(calls) < 6:
+            raise ClusterUnavailable("no answer")
+        return get(self, path, **params)
+
+    monkeypatch.setattr(Api, "get", away)
+    assert [finished.error for finished in run(served, pictures(tmp_path, 5))] == [""] * 5
+    assert len(calls) > 6
+
+
+def test_a_web_app_that_stays_away_is_an_error(
+    served: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_node(served.registry, "pc-1", cores=1)
+    monkeypatch.setattr(client, "PATIENCE", 0.3)
+
+    def away(self: Api, path: str, **params: object) -> object:
+        raise ClusterUnavailable("no answer from the test")
+
+    monkeypatch.setattr(Api, "get", away)
+    with pytest.raises(ClusterUnavailable, match="no answer from the test"):
+        list(run(served, pictures(tmp_path, 5)))
+
+
+@pytest.mark.usefixtures("node")
+def test_a_result_that_was_deleted_too_soon_is_an_error_and_not_waited_for(
+    served: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished_after = served.ledger.finished_after
     all_but_one = {"before": -math.inf, "keep": 1, "keep_bytes": math.inf, "settled": math.inf, "seconds": 60}
     purged = []
 
     def after_retention(batch: str, after: int) -> tuple[list[str], int]:
-        if not purged and cluster.batch(batch)["counts"]["done"] >= 3:
-            purged.append(cluster.ledger.purge(**all_but_one))
+        if not purged and served.ledger.batch(batch)["counts"]["done"] >= 3:
+            purged.append(served.ledger.purge(**all_but_one))
         return finished_after(batch, after) if purged else ([], after)
 
-    monkeypatch.setattr(cluster.ledger, "finished_after", after_retention)
-    found = list(run(cluster, pictures(tmp_path, 2 * GROUP)))
+    monkeypatch.setattr(served.ledger, "finished_after", after_retention)
+    found = list(run(served, pictures(tmp_path, 2 * GROUP)))
     assert len(found) == 2 * GROUP
     assert sum("deleted before it was fetched" in finished.error for finished in found) == purged[0]
 
 
-def test_without_a_node_it_says_so(cluster: Cluster, tmp_path: Path) -> None:
-    with pytest.raises(NoLiveNode):
-        list(run(cluster, pictures(tmp_path, 1)))
+def test_without_a_node_it_says_so(served: Cluster, tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match="No live node"):
+        list(run(served, pictures(tmp_path, 1)))
 
 
 @pytest.mark.usefixtures("node")
-def test_a_full_backlog_is_told_after_the_results_of_what_was_taken(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_full_backlog_is_told_after_the_results_of_what_was_taken(
+    served: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The first group fits; a later one, of all that is read in GROUP_SECONDS, does not.
-    small = Cluster(load_settings(max_backlog=GROUP), home=True)
+    monkeypatch.setattr(served.settings, "max_backlog", GROUP)
     done = 0
-    with pytest.raises(BacklogFull):  # noqa: PT012 - some results come first
-        for _ in run(small, pictures(tmp_path, 30 * GROUP)):
+    with pytest.raises(ClusterError, match="as many waiting images"):  # noqa: PT012 - some results come first
+        for _ in run(served, pictures(tmp_path, 30 * GROUP)):
             done += 1
     assert GROUP <= done < 30 * GROUP
-    assert done == small.ledger.counts()["done"]
-    small.redis.close()
+    assert done == served.ledger.counts()["done"]
 
 
-@pytest.mark.parametrize("way", ["direct", "http"])
+@pytest.mark.parametrize("way", ["store", "http"])
 def test_nothing_is_missed_where_somebody_tries_a_job_again_meanwhile(
     served: Cluster, tmp_path: Path, way: str
 ) -> None:
@@ -144,8 +211,8 @@ def test_nothing_is_missed_where_somebody_tries_a_job_again_meanwhile(
     add_node(served.registry, "pc-1", cores=3)
     served.redis.persist(keys.alive("pc-1"))
     ledger = served.ledger
-    running = Running(os.environ["CUMULO_URL"], os.environ["CUMULO_TOKEN"], "", "", 0)
-    runner = HttpRunner(running) if way == "http" else DirectRunner(served, served.home_store)
+    found = running(served)
+    runner = HttpRunner(found) if way == "http" else StoreRunner(found, served.home_store)
     sha256 = served.home_store.put(encoded(photo(24, 16), "jpeg"))
     told: SimpleQueue[Finished | None] = SimpleQueue()
 

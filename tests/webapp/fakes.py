@@ -185,8 +185,40 @@ class FakeCluster:
         self._reach()
         return intake.receive(self.blobs, self.limits.of_assets, stream, name)
 
+    def receive_stored(self, sha256: str, name: str) -> Upload:
+        self._reach()
+        return intake.stored(self.blobs, self.limits, sha256, name)
+
+    def receive_stored_asset(self, sha256: str, name: str) -> Upload:
+        self._reach()
+        return intake.stored(self.blobs, self.limits.of_assets, sha256, name)
+
     def resolve(self, pipeline: filters.Pipeline, sent: Sequence[Upload]) -> tuple[filters.Pipeline, list[Upload]]:
         return pictures.resolve(pipeline, sent, self._assets.get)
+
+    def record(
+        self,
+        uploads: Sequence[Upload],
+        pipeline: filters.Pipeline,
+        *,
+        format: str | None = None,
+        quality: int | None = None,
+        priority: int = 0,
+        submitter: str = "",
+        batch: str | None = None,
+        assets: Sequence[Upload] = (),
+    ) -> tuple[str, list[str]]:
+        answer = self.submit(
+            uploads,
+            pipeline,
+            format=format,
+            quality=quality,
+            priority=priority,
+            submitter=submitter,
+            batch=batch,
+            assets=assets,
+        )
+        return answer["batch"], [job["id"] for job in answer["jobs"]]
 
     def submit(
         self,
