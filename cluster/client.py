@@ -34,9 +34,8 @@ GROUP = 16  # least number of files sent together: the cluster begins while the 
 GROUP_SECONDS = 0.05
 MOST = 500  # that one request names
 PATIENCE = 30.0  # seconds for which a web app that does not answer is asked again
-POLL = 0.02
+POLL = 0.01
 RELAXED_POLL = 0.1  # while many images are left: each time costs as much as a thumbnail
-FEW = 16
 UPLOADS = 4
 BYTES = "application/octet-stream"
 NO_ASSETS: Mapping[str, bytes] = MappingProxyType({})
@@ -91,7 +90,8 @@ class StoreRunner:
         return self._results(feed, len(paths))
 
     def _results(self, feed: _Feed, left: int) -> Iterator[Finished]:
-        after, told, answered = 0, set[str](), time.monotonic()
+        after, told, begun = 0, set[str](), time.monotonic()
+        answered = begun
         try:
             while True:
                 # Asked in this order: what the feed left behind, and what is finished now, is seen below.
@@ -102,13 +102,13 @@ class StoreRunner:
                 batch, results = None, []
                 if feed.batch:
                     try:
-                        batch = self._api.get(f"batches/{feed.batch}", after=after)
+                        batch = self._api.get(f"batches/{feed.batch}", after=after, brief="true")
                     except ClusterUnavailable:
                         if time.monotonic() - answered > PATIENCE:
                             raise
                         time.sleep(RELAXED_POLL)
                         continue
-                    after, results, answered = batch["next_after"], batch["results"], time.monotonic()
+                    after, results, answered = batch["next_after"], batch["outcomes"], time.monotonic()
                 for job in results:
                     # Somebody may try a job again: it is told as it ended first.
                     if job["id"] not in told:
@@ -117,8 +117,10 @@ class StoreRunner:
                 if ended and not results and (batch is None or batch["state"] == "finished"):
                     yield from _deleted(batch["total"] - len(told) if batch else 0)
                     break
-                if left > len(told):
-                    time.sleep(POLL if left - len(told) <= FEW else RELAXED_POLL)
+                if told and left > len(told):
+                    # Half of what the rest should take.
+                    rest = (left - len(told)) * (time.monotonic() - begun) / len(told)
+                    time.sleep(min(max(POLL, rest / 2), RELAXED_POLL))
                 elif not results:
                     time.sleep(POLL)
             if feed.failure is not None:
@@ -239,10 +241,10 @@ class HttpRunner:
                         if isinstance(outcome, Finished):
                             yield outcome
                 elif not finished:  # else the rest is asked for at once
-                    time.sleep(4 * POLL)
+                    time.sleep(RELAXED_POLL)
                 if "batch" in fields:
-                    batch = self._api.get(f"batches/{fields['batch']}", after=after)
-                    after, results = batch["next_after"], batch["results"]
+                    batch = self._api.get(f"batches/{fields['batch']}", after=after, brief="true")
+                    after, results = batch["next_after"], batch["outcomes"]
                     finished = batch["state"] == "finished"
                     complete = finished and not results
                     for job in results:

@@ -454,13 +454,17 @@ class Cluster:
             self._send_on()
         return changed
 
-    def batch(self, batch_id: str, after: int | None = None) -> dict[str, Any]:
-        """A batch; with `after` also its jobs in order of finishing from that position on."""
+    def batch(self, batch_id: str, after: int | None = None, *, brief: bool = False) -> dict[str, Any]:
+        """A batch; with `after` also its jobs in order of finishing from that position on.
+
+        `results` are whole jobs; if `brief`, there are `outcomes` instead, for those who fetch thousands.
+        """
         view = self.ledger.batch(batch_id)
         if after is not None:
             ids, view["next_after"] = self.ledger.finished_after(batch_id, after)
+            found = self.ledger.outcomes(ids) if brief else self.ledger.views(ids)
             # One may have been tried again at this moment.
-            view["results"] = [job for job in self.ledger.views(ids) if job["state"] in keys.FINISHED]
+            view["outcomes" if brief else "results"] = [job for job in found if job["state"] in keys.FINISHED]
         return view
 
     def batches(self, batch_ids: Sequence[str]) -> list[dict[str, Any]]:

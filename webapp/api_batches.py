@@ -24,6 +24,7 @@ class BatchQuery(BaseModel):
     after: int | None = Field(
         None, ge=0, description="Adds `results`: the jobs in order of finishing, from this position on"
     )
+    brief: bool = Field(False, description="`outcomes` instead of `results`: what became of each job and no more")
 
 
 class Stored(BaseModel):
@@ -96,7 +97,8 @@ def submit_stored() -> ResponseReturnValue:
 @blueprint.get("/batches/<id:batch_id>")
 @describe("A batch's progress", query=BatchQuery, answers={200: schemas.Batch}, problems=(400, 404, 503))
 def get_batch(batch_id: str) -> ResponseReturnValue:
-    return context.cluster().batch(batch_id, query(BatchQuery).after)
+    wanted = query(BatchQuery)
+    return context.cluster().batch(batch_id, wanted.after, brief=wanted.brief)
 
 
 @blueprint.post("/batches/<id:batch_id>/retry")

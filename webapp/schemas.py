@@ -130,8 +130,16 @@ class Recorded(BaseModel):
     refused: list[Refused]
 
 
+class Outcome(BaseModel):
+    id: str
+    name: str
+    state: JobState
+    result: Image | None
+    error: JobError | None
+
+
 class Batch(BaseModel):
-    """Jobs submitted together; `results` and `next_after` only with `?after=`."""
+    """Jobs submitted together; `results` or `outcomes`, and `next_after`, only with `?after=`."""
 
     id: str
     created_at: float
@@ -142,6 +150,7 @@ class Batch(BaseModel):
     deleted: int = Field(default=0, description="finished jobs that are no longer kept; `finished` counts them")
     pipeline: list[Step]
     results: list[Job] = Field(default=[], description="finished jobs in order of finishing, from `after` on")
+    outcomes: list[Outcome] = Field(default=[], description="with `brief=true`, instead of `results`")
     next_after: int = Field(default=0, description="the next `after`")
 
 

@@ -374,7 +374,7 @@ class FakeCluster:
             raise NotFound(f"there is no batch {batch_id!r}")
         return self._batches[batch_id]
 
-    def batch(self, batch_id: str, after: int | None = None) -> dict[str, Any]:
+    def batch(self, batch_id: str, after: int | None = None, *, brief: bool = False) -> dict[str, Any]:
         record = self._batch(batch_id)
         states = [self._jobs[job_id]["state"] for job_id in record["jobs"]]
         view: dict[str, Any] = {
@@ -387,8 +387,13 @@ class FakeCluster:
             "pipeline": record["pipeline"],
         }
         if after is not None:
-            view["results"] = [self._jobs[job_id] for job_id in record["finished"][after:]]
-            view["next_after"] = after + len(view["results"])
+            found = [self._jobs[job_id] for job_id in record["finished"][after:]]
+            if brief:
+                fields = ("id", "name", "state", "result", "error")
+                view["outcomes"] = [{field: job[field] for field in fields} for job in found]
+            else:
+                view["results"] = found
+            view["next_after"] = after + len(found)
         return view
 
     def batches(self, batch_ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -33,6 +33,14 @@ def test_results_in_order_of_finishing(client: FlaskClient, cluster: FakeCluster
     page = client.get(f"{url}?after={page['next_after']}").get_json()
     assert [job["state"] for job in page["results"]] == ["failed"]
     assert client.get(f"{url}?after=-1").status_code == 400
+    brief = client.get(f"{url}?after=0&brief=true").get_json()
+    assert "results" not in brief
+    assert [(job["name"], job["state"]) for job in brief["outcomes"]] == [
+        ("c.png", "done"), ("a.png", "done"), ("b.png", "failed"),
+    ]  # fmt: skip
+    assert [set(job) for job in brief["outcomes"]] == [{"id", "name", "state", "result", "error"}] * 3
+    assert brief["outcomes"][0]["result"]["sha256"]
+    assert brief["outcomes"][2]["error"]["detail"]
 
 
 def test_unknown_batch(client: FlaskClient) -> None:
