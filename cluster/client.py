@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,13 +22,11 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 import filters
-from cluster import intake
 from cluster.api import Api, File
 from cluster.cores import usable_cpus
 from cluster.errors import ClusterError, ClusterUnavailable
 from cluster.home import Running
-from cluster.settings import load_settings
-from cluster.storage import FolderStore
+from cluster.storage import FolderStore, nothing_to_check
 from filters import memory
 
 GROUP = 16  # least number of files sent together: the cluster begins while the rest is still being read
@@ -38,6 +37,7 @@ POLL = 0.01
 RELAXED_POLL = 0.1  # while many images are left: each time costs as much as a thumbnail
 UPLOADS = 4
 BYTES = "application/octet-stream"
+ANY_IMAGE = filters.Limits(max_bytes=sys.maxsize, max_pixels=sys.maxsize, max_frames=sys.maxsize)
 NO_ASSETS: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -174,10 +174,9 @@ class _Feed(threading.Thread):
     def _groups(self) -> Iterator[list[tuple[Path, str]]]:
         """GROUP files at first, then as many as are read in GROUP_SECONDS: thumbnails would cost more to send.
 
-        Each with its SHA-256. What is no image is refused here already, so that it is not stored.
+        Each with its SHA-256. What is no image is refused here already, so that it is not stored; the cluster has
+        limits of its own.
         """
-        settings = load_settings()
-        limits = filters.Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
         group: list[tuple[Path, str]] = []
         until = time.monotonic() + GROUP_SECONDS
         for path in self._paths:
@@ -185,7 +184,9 @@ class _Feed(threading.Thread):
                 return
             try:
                 with path.open("rb") as stream:
-                    group.append((path, intake.receive(self._store, limits, stream, path.name).sha256))
+                    filters.inspect(stream, ANY_IMAGE)
+                    sha256, _, _ = self._store.add(stream, sys.maxsize, nothing_to_check)
+                group.append((path, sha256))
             except filters.FilterError as error:
                 self._refused.put(Finished(str(path), error.detail))
             except OSError as error:
@@ -285,6 +286,8 @@ class LocalRunner:
         # Late: the other ways need no processes.
         import multiprocessing
         from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+
+        from cluster.settings import load_settings
 
         settings = load_settings()
         limits = filters.Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)

@@ -29,6 +29,19 @@ class Running:
     """The folder of its images, where this PC has it."""
 
 
+def own_data() -> Path:
+    """The user's own folder for Cúmulo, where nothing else is said."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("cumulo", appauthor=False))
+
+
+def data_here() -> Path:
+    """The data folder as `Settings` has it, without the rest of them: they take 40 ms, as long as three photos."""
+    given = os.environ.get("CUMULO_DATA")
+    return Path(given) if given else own_data()
+
+
 def _write_private(path: Path, content: object) -> None:
     temporary = path.with_suffix(".new")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

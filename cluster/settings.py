@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -22,6 +21,7 @@ from pydantic_settings import (
 )
 
 from cluster.errors import SettingsError
+from cluster.home import own_data
 from cluster.sentinel import SCHEME, SentinelAddress
 
 PREFIX = "CUMULO_"
@@ -71,7 +71,7 @@ class Settings(BaseSettings):
         description="Redis or Valkey, 6.2 or newer: redis://, rediss://, unix:// or sentinel://HOST,HOST/NAME",
     )
     data: Path = Field(
-        default_factory=lambda: Path(platformdirs.user_data_dir("cumulo", appauthor=False)),
+        default_factory=own_data,
         description="folder for images, Valkey's files and logs",
     )
     store: str = Field(

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import click
 
 from cluster.errors import ClusterError
-from cluster.home import Home, Running
-from cluster.settings import load_settings
+from cluster.home import Home, Running, data_here
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,13 +52,15 @@ def located(error: filters.FilterError) -> str:
 
 
 def data_folder(data: Path | None) -> Path:
-    return (load_settings(data=data) if data else load_settings()).data.absolute()
+    return (data or data_here()).absolute()
 
 
 def find_cluster(data: Path | None) -> Running:
     """By CUMULO_URL and CUMULO_TOKEN, else what `cumulo up` left in the data folder. Raises ClusterError."""
     url = os.environ.get("CUMULO_URL", "")
     if url:
+        from cluster.settings import load_settings  # late: only the token needs them
+
         return Running(url.rstrip("/"), load_settings().token.get_secret_value(), "", "", 0)
     return cluster_here(data, "set CUMULO_URL and CUMULO_TOKEN to reach one on another PC")
 
