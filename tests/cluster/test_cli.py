@@ -176,7 +176,7 @@ def test_a_cluster_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPa
 
 def test_a_wrong_setting_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUMULO_CONCURRENCY", "many")
-    result = cumulo("nodes")
+    result = cumulo("worker", "--name", "pc", "--redis", "redis://127.0.0.1:1/0")
     assert result.exit_code == 1
     assert result.output.startswith("Error: CUMULO_CONCURRENCY: ")
 
