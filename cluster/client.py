@@ -34,7 +34,7 @@ GROUP_SECONDS = 0.05
 MOST = 500  # that one request names
 PATIENCE = 30.0  # seconds for which a web app that does not answer is asked again
 POLL = 0.01
-RELAXED_POLL = 0.1  # while many images are left: each time costs as much as a thumbnail
+RELAXED_POLL = 0.25  # while many images are left: each time costs a third of a thumbnail
 UPLOADS = 4
 BYTES = "application/octet-stream"
 ANY_IMAGE = filters.Limits(max_bytes=sys.maxsize, max_pixels=sys.maxsize, max_frames=sys.maxsize)
@@ -118,9 +118,10 @@ class StoreRunner:
                     yield from _deleted(batch["total"] - len(told) if batch else 0)
                     break
                 if told and left > len(told):
-                    # Half of what the rest should take.
-                    rest = (left - len(told)) * (time.monotonic() - begun) / len(told)
-                    time.sleep(min(max(POLL, rest / 2), RELAXED_POLL))
+                    # Half of what the rest should take, but no longer than a quarter of the time so far.
+                    past = time.monotonic() - begun
+                    rest = past * (left - len(told)) / len(told)
+                    time.sleep(max(POLL, min(rest / 2, past / 4, RELAXED_POLL)))
                 elif not results:
                     time.sleep(POLL)
             if feed.failure is not None:
@@ -242,7 +243,7 @@ class HttpRunner:
                         if isinstance(outcome, Finished):
                             yield outcome
                 elif not finished:  # else the rest is asked for at once
-                    time.sleep(RELAXED_POLL)
+                    time.sleep(10 * POLL)
                 if "batch" in fields:
                     batch = self._api.get(f"batches/{fields['batch']}", after=after, brief="true")
                     after, results = batch["next_after"], batch["outcomes"]
