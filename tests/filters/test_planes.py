@@ -1,5 +1,6 @@
 """JPEG to JPEG on the planes that the file holds: the same result as the plain way, and the plain way for the rest."""
 
+import io
 import os
 
 import numpy as np
@@ -204,3 +205,19 @@ def test_thumbnail_is_that_of_the_plain_way(longest: int, used: list[bool], monk
 def test_the_same_input_gives_the_same_bytes(used: list[bool]) -> None:
     assert filters.apply(jpeg(), ["negative"], thumbnail=32) == filters.apply(jpeg(), ["negative"], thumbnail=32)
     assert used
+
+
+@pytest.mark.parametrize("size", [(2, 2), (6, 10), (400, 302), (2002, 700)])
+def test_halved_is_reduced_by_two(size: tuple[int, int]) -> None:
+    luma = photo(*size).convert("L")
+    assert planes.halved(luma).tobytes() == luma.reduce(2).tobytes()
+
+
+def test_a_jpeg_larger_than_one_piece_of_memory_is_decoded() -> None:
+    """Pillow keeps an image in pieces of 16 MiB at most."""
+    data = encoded(photo(64, 48).resize((4400, 4000)), "jpeg", quality=90)
+    picture = planes.decode(data, (4400, 4000), 1)
+    assert picture is not None
+    with Image.open(io.BytesIO(data)) as image:
+        image.draft("L", image.size)
+        assert picture.luma.tobytes() == image.tobytes()
