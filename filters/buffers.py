@@ -39,23 +39,15 @@ class Buffer:
     keeper: Any
 
 
-def in_place(plane: Image.Image) -> Buffer | None:
-    """The pixels of an `L` image, row after row; None where Pillow keeps them in several pieces (above 16 MP)."""
+def of(plane: Image.Image) -> Buffer:
+    """The pixels of an `L` image, row after row; a copy where Pillow keeps them in several pieces (above 16 MP)."""
     try:
         _, keeper = plane.__arrow_c_array__()
     except ValueError:
-        return None
+        data = plane.tobytes()
+        return Buffer(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0, data)
     exported = _ArrowArray.from_address(_address_in(keeper, b"arrow_array"))
     return Buffer(exported.buffers[1] + exported.offset, keeper)
-
-
-def of(plane: Image.Image) -> Buffer:
-    """As `in_place`, to be read only: a copy where they are in several pieces."""
-    found = in_place(plane)
-    if found is None:
-        data = plane.tobytes()
-        found = Buffer(ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0, data)
-    return found
 
 
 def array(plane: Image.Image) -> NDArray[np.uint8]:

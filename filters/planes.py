@@ -15,11 +15,8 @@ from typing import cast
 
 from PIL import Image
 
-from filters import buffers, turbojpeg
+from filters import turbojpeg
 from filters.operations import LEVELS, LUMA, Effect, Geometry, Matrix, Operation, Size, Table
-
-BAND_PAIRS = 65_536
-"""Pairs of pixels worked on at a time, so that what lies between stays in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +78,6 @@ def _form(operation: Operation) -> OnPlanes | None:
         case Effect(on_planes=on_planes, params=params) if on_planes:
             return on_planes(params)
     return None
-
-
-def halved(luma: Image.Image) -> Image.Image:
-    """The means of 2 x 2 pixels, as `Image.reduce(2)` gives them, in half the time; both sides are even."""
-    # Imported here: 0.1 s and 14 MB that the web page and the commands can do without.
-    import numpy as np
-
-    pairs = buffers.array(luma).view("<u2")  # two pixels in a number
-    result = np.empty((luma.height // 2, luma.width // 2), np.uint8)
-    rows = max(1, BAND_PAIRS // result.shape[1])
-    for top in range(0, len(result), rows):
-        band = pairs[2 * top : 2 * (top + rows)]
-        total = np.zeros((len(band) // 2, result.shape[1]), np.uint16)
-        for row in (band[::2], band[1::2]):
-            total += row & np.uint16(255)
-            total += row >> np.uint16(8)
-        total += np.uint16(2)
-        total >>= np.uint16(2)
-        result[top : top + rows] = total
-    return Image.fromarray(result)
 
 
 def _scaled(factor: float) -> Table:

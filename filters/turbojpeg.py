@@ -50,11 +50,11 @@ def decode(data: bytes, size: Size, shrink: int) -> tuple[Image.Image, Image.Ima
             (library.tjPlaneWidth(i, across, subsampling), library.tjPlaneHeight(i, down, subsampling))
             for i in range(3)
         ]
-        planes = [_Plane(plane_size) for plane_size in sizes]
-        pointers = _pointers(plane.address for plane in planes)
+        planes = [bytearray(plane_width * plane_height) for plane_width, plane_height in sizes]
+        pointers = _pointers(map(_address, planes))
         if library.tjDecompressToYUVPlanes(handle, data, len(data), pointers, across, None, down, _FLAGS):
             return None
-    luma, *colour = (plane.image for plane in planes)
+    luma, *colour = map(_image, planes, sizes)
     blue, red = (band.reduce(_EACH_BLOCK[subsampling]) if subsampling != S420 else band for band in colour)
     return luma, blue, red
 
@@ -67,10 +67,10 @@ def decode_luma(data: bytes, size: Size) -> Image.Image | None:
         width, height, _, colours = found
         if colours not in (YCBCR, GRAY) or (width, height) != size:
             return None
-        plane = _Plane(size)
-        if library.tjDecompress2(handle, data, len(data), plane.address, width, 0, height, GRAY_PIXELS, _FLAGS):
+        plane = bytearray(width * height)
+        if library.tjDecompress2(handle, data, len(data), _address(plane), width, 0, height, GRAY_PIXELS, _FLAGS):
             return None
-    return plane.image
+    return _image(plane, size)
 
 
 def encode(planes: Sequence[Image.Image], size: Size, quality: int) -> bytes:
@@ -123,18 +123,12 @@ def _decoder(data: bytes) -> Iterator[tuple[ctypes.CDLL | None, int | None, tupl
         library.tjDestroy(handle)
 
 
-class _Plane:
-    """An `L` image whose pixels are still to be written, at an address."""
+def _image(plane: bytearray, size: Size) -> Image.Image:
+    return Image.frombuffer("L", size, plane, "raw", "L", 0, 1)
 
-    def __init__(self, size: Size) -> None:
-        # Not cleared, as a bytearray is, and written in place where Pillow keeps it in one piece.
-        self.image = Image.new("L", size, None)
-        self._buffer = buffers.in_place(self.image)
-        if self._buffer is None:
-            memory = bytearray(size[0] * size[1])
-            self.image = Image.frombuffer("L", size, memory, "raw", "L", 0, 1)
-            self._buffer = buffers.Buffer(ctypes.addressof(ctypes.c_char.from_buffer(memory)), memory)
-        self.address = self._buffer.address
+
+def _address(plane: bytearray) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(plane))
 
 
 def _pointers(addresses: Iterable[int]) -> Any:

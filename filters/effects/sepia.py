@@ -7,7 +7,7 @@ from pydantic import Field
 
 from filters import registry
 from filters.operations import LUMA, Table
-from filters.planes import OnPlanes, Planes, halved
+from filters.planes import OnPlanes, Planes
 
 MATRIX = (
     (0.393, 0.769, 0.189),
@@ -77,7 +77,7 @@ def _on_planes(params: Sepia) -> OnPlanes:
         if vivid:
             share = SHARE_OF_BLUE.on(planes.blue).resize(gray.size, Image.Resampling.NEAREST)
             gray = ImageChops.add(gray, share, 1, -128)
-        small = halved(gray)
+        small = gray.reduce(2)
         luma = mixed(planes.luma, gray, tone_luma) if vivid else mix_luma.on(gray)
         return planes.with_planes(luma, mixed(planes.blue, small, tone_blue), mixed(planes.red, small, tone_red))
 
@@ -85,9 +85,8 @@ def _on_planes(params: Sepia) -> OnPlanes:
 
 
 def _spread(plane: Image.Image) -> float:
-    """Root mean square of a colour difference, of a sixteenth of its pixels: that many are enough, and soon counted."""
-    sample = plane.resize((-(-plane.width // 4), -(-plane.height // 4)), Image.Resampling.NEAREST)
-    counts = sample.histogram()
+    """Root mean square of a colour difference."""
+    counts = plane.histogram()
     return math.sqrt(sum(count * (level - 128) ** 2 for level, count in enumerate(counts)) / sum(counts))
 
 

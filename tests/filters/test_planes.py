@@ -207,12 +207,6 @@ def test_the_same_input_gives_the_same_bytes(used: list[bool]) -> None:
     assert used
 
 
-@pytest.mark.parametrize("size", [(2, 2), (6, 10), (400, 302), (2002, 700)])
-def test_halved_is_reduced_by_two(size: tuple[int, int]) -> None:
-    luma = photo(*size).convert("L")
-    assert planes.halved(luma).tobytes() == luma.reduce(2).tobytes()
-
-
 def test_a_jpeg_larger_than_one_piece_of_memory_is_decoded() -> None:
     """Pillow keeps an image in pieces of 16 MiB at most."""
     data = encoded(photo(64, 48).resize((4400, 4000)), "jpeg", quality=90)
