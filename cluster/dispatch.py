@@ -52,13 +52,6 @@ def publish_again(cluster: Cluster, node: str, lease: str, attempts: dict[str, i
     _send(list(attempts), queue=keys.queue(node), headers={"lease": lease, "attempts": attempts})
 
 
-class _NoAnswer:
-    """In place of Celery's AsyncResult, which would load and connect a result backend."""
-
-    def __init__(self, message: str) -> None:
-        self.ignored = True
-
-
 def _send(job_ids: list[str], **options: Any) -> None:
     """Raises ClusterUnavailable. What is bound by then is published again when Redis is back."""
     from kombu.exceptions import OperationalError
@@ -67,7 +60,7 @@ def _send(job_ids: list[str], **options: Any) -> None:
 
     try:
         # Nobody waits for its answer; to listen for it, and to keep it, would cost as much as a thumbnail.
-        app.send_task(APPLY_PIPELINE, args=(job_ids,), ignore_result=True, result_cls=_NoAnswer, **options)
+        app.send_task(APPLY_PIPELINE, args=(job_ids,), ignore_result=True, **options)
     except OperationalError as error:
         with reported():
             raise error.__cause__ or error from error

@@ -49,7 +49,7 @@ def test_a_running_cluster_can_be_drilled(own: Up, tmp_path: Path) -> None:
     assert own.redis.zcard("jobs:all") == 0
 
     kill, server, child = drilled(
-        tmp_path, "--here", "--yes", "--rounds", "kill,redis,child", "--jobs", 15, data=own.data
+        tmp_path, "--here", "--yes", "--rounds", "kill,redis,child", "--jobs", 40, data=own.data
     )
     assert kill["rescues"]
     assert child["rescues"]
