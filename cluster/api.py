@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from http.client import HTTPException
 from typing import IO, TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 from cluster.errors import ClusterError, ClusterUnavailable, Conflict, NotFound
 from cluster.home import Running
@@ -27,6 +28,11 @@ CONNECT_SECONDS, ANSWER_SECONDS = 5, 120
 File = tuple[str, tuple[str, IO[bytes], str]]
 
 
+class _StayHere(HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
 class Api:
     """The cluster's HTTP API. Every refusal is a ClusterError with the problem's own words.
 
@@ -37,7 +43,8 @@ class Api:
         self._url = cluster.url
         self._root = f"{cluster.url}/api/v1/"
         self._headers = {"Authorization": f"Bearer {cluster.token}"}
-        self._open = build_opener(ProxyHandler({})).open  # a cluster is on one's own network
+        # A cluster is on one's own network; and who is sent elsewhere must not take the token there.
+        self._open = build_opener(ProxyHandler({}), _StayHere).open
         self._reached = False
 
     def get(self, path: str, **params: Any) -> Any:
@@ -76,7 +83,8 @@ class Api:
             base_url=self._root,
             headers=self._headers,
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            trust_env=False,
+            trust_env=False,  # no proxies; the certificates are those that the standard library trusts
+            verify=ssl.create_default_context(),
         )
 
     def _json(self, method: str, path: str, body: object = None, params: Mapping[str, Any] | None = None) -> Any:
@@ -84,18 +92,21 @@ class Api:
         url = f"{self._root}{path}?{urlencode(given)}" if given else self._root + path
         data = None if body is None else json.dumps(body).encode()
         headers = self._headers if data is None else {**self._headers, "Content-Type": "application/json"}
-        return json.loads(self._sent(Request(url, data, headers, method=method)))  # noqa: S310 - as above
+        return json.loads(self._sent(url, data, headers, method))
 
-    def _sent(self, request: Request) -> bytes:
+    def _sent(self, url: str, data: bytes | None, headers: Mapping[str, str], method: str) -> bytes:
         try:
             self._reach()
+            request = Request(url, data, dict(headers), method=method)  # noqa: S310 - the user's own address
             with self._open(request, timeout=ANSWER_SECONDS) as answer:
                 content: bytes = answer.read()
                 return content
         except HTTPError as error:
-            raise _refusal(error.code, error.read(), request.full_url) from None
+            raise _refusal(error.code, error.read(), url) from None
         except (OSError, HTTPException) as error:
             raise self._no_answer(error) from error
+        except ValueError as error:
+            raise ClusterError(f"{self._url} cannot be asked: look at the address and the token ({error})") from None
 
     def _reach(self) -> None:
         """A PC that is not there is found out in seconds; an answer may take longer."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import threading
 import time
@@ -37,7 +38,6 @@ POLL = 0.01
 RELAXED_POLL = 0.25  # while many images are left: each time costs a third of a thumbnail
 UPLOADS = 4
 BYTES = "application/octet-stream"
-ANY_IMAGE = filters.Limits(max_bytes=sys.maxsize, max_pixels=sys.maxsize, max_frames=sys.maxsize)
 NO_ASSETS: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -79,19 +79,20 @@ class StoreRunner:
         self._api = Api(cluster)
         self._store = store
         self._assets = assets
+        self._max_bytes = cluster.max_bytes or sys.maxsize
 
     def run(
         self, paths: Sequence[Path], pipeline: filters.Pipeline, format: str | None, quality: int | None
     ) -> Iterator[Finished]:
         assets = [{"sha256": self._store.put(data), "name": name} for name, data in self._assets.items()]
         order = {"pipeline": pipeline.to_json(), "format": format, "quality": quality}
-        feed = _Feed(self._api, self._store, paths, order, assets)
+        feed = _Feed(self._api, self._store, paths, order, assets, self._max_bytes)
         feed.start()  # now, and not with the first result that is asked for
         return self._results(feed, len(paths))
 
     def _results(self, feed: _Feed, left: int) -> Iterator[Finished]:
         after, told, begun = 0, set[str](), time.monotonic()
-        answered = begun
+        silent: float | None = None  # since when there has been no answer
         try:
             while True:
                 # Asked in this order: what the feed left behind, and what is finished now, is seen below.
@@ -104,11 +105,12 @@ class StoreRunner:
                     try:
                         batch = self._api.get(f"batches/{feed.batch}", after=after, brief="true")
                     except ClusterUnavailable:
-                        if time.monotonic() - answered > PATIENCE:
+                        silent = silent or time.monotonic()
+                        if time.monotonic() - silent > PATIENCE:
                             raise
                         time.sleep(RELAXED_POLL)
                         continue
-                    after, results, answered = batch["next_after"], batch["outcomes"], time.monotonic()
+                    after, results, silent = batch["next_after"], batch["outcomes"], None
                 for job in results:
                     # Somebody may try a job again: it is told as it ended first.
                     if job["id"] not in told:
@@ -146,6 +148,7 @@ class _Feed(threading.Thread):
         paths: Sequence[Path],
         order: Mapping[str, Any],
         assets: Sequence[Mapping[str, str]],
+        max_bytes: int,
     ) -> None:
         super().__init__(name="feed", daemon=True)
         self._api = api
@@ -153,6 +156,7 @@ class _Feed(threading.Thread):
         self._paths = paths
         self._order = order
         self._assets = assets
+        self._limits = filters.Limits(max_bytes=max_bytes, max_pixels=sys.maxsize, max_frames=sys.maxsize)
         self._refused: SimpleQueue[Finished] = SimpleQueue()
         self._stopped = threading.Event()
         self.batch: str | None = None
@@ -161,7 +165,7 @@ class _Feed(threading.Thread):
     def run(self) -> None:
         try:
             for group in self._groups():
-                images = [{"sha256": sha256, "name": path.name} for path, sha256 in group]
+                images = [{"sha256": sha256, "name": _readable(path.name)} for path, sha256 in group]
                 # The first request brings the assets, which the others name by their SHA-256.
                 first = {} if self.batch else {"assets": self._assets}
                 answer = self._api.post("batches", {**self._order, **first, "images": images, "batch": self.batch})
@@ -175,8 +179,8 @@ class _Feed(threading.Thread):
     def _groups(self) -> Iterator[list[tuple[Path, str]]]:
         """GROUP files at first, then as many as are read in GROUP_SECONDS: thumbnails would cost more to send.
 
-        Each with its SHA-256. What is no image is refused here already, so that it is not stored; the cluster has
-        limits of its own.
+        Each with its SHA-256. What is no image or too large a file is refused here already, so that it is not stored;
+        the cluster has further limits.
         """
         group: list[tuple[Path, str]] = []
         until = time.monotonic() + GROUP_SECONDS
@@ -185,8 +189,8 @@ class _Feed(threading.Thread):
                 return
             try:
                 with path.open("rb") as stream:
-                    filters.inspect(stream, ANY_IMAGE)
-                    sha256, _, _ = self._store.add(stream, sys.maxsize, nothing_to_check)
+                    filters.inspect(stream, self._limits)
+                    sha256, _, _ = self._store.add(stream, self._limits.max_bytes, nothing_to_check)
                 group.append((path, sha256))
             except filters.FilterError as error:
                 self._refused.put(Finished(str(path), error.detail))
@@ -327,6 +331,11 @@ def _deleted(count: int) -> Iterator[Finished]:
     """What a cluster that keeps too little has deleted before it was seen here."""
     for _ in range(count):
         yield Finished("one image", "its result was deleted before it was fetched; let the cluster keep more jobs")
+
+
+def _readable(name: str) -> str:
+    """A file's name may be no text, such as one out of an old archive."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _copy(source: Path, path: Path) -> None:

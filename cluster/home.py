@@ -27,6 +27,8 @@ class Running:
     pid: int
     store: str = ""
     """The folder of its images, where this PC has it."""
+    max_bytes: int = 0
+    """The largest file that it takes; 0 where that is not known."""
 
 
 def own_data() -> Path:

@@ -56,7 +56,7 @@ def store_folder(settings: Settings) -> Path | None:
     """Where the web app of these settings keeps the images; None where `store` is an address."""
     if settings.store.startswith(ADDRESS):
         return None
-    return Path(settings.store) if settings.store else settings.data.absolute() / BLOBS
+    return (Path(settings.store) if settings.store else settings.data / BLOBS).absolute()
 
 
 class Cluster:

@@ -222,10 +222,16 @@ class FolderStore:
 
     def renew(self, sha256: str) -> None:
         """Begins the image's age anew, so that it is not removed before a job needs it. Raises NotFound."""
-        try:
-            os.utime(self._name(sha256))
-        except OSError:
-            raise NotFound(f"there is no stored image {sha256[:12]}") from None
+        name = self._name(sha256)
+        for place in (name, name + ASIDE, name):
+            try:
+                os.utime(place)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise StoreError(f"cannot use {self.root} for images: {error.strerror}") from error
+            return
+        raise NotFound(f"there is no stored image {sha256[:12]}")
 
     def get(self, sha256: str) -> bytes:
         with self.open(sha256) as file:

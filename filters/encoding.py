@@ -129,14 +129,13 @@ def encode(
         case "gif":
             prepare = _indexed
     options |= (carried := _carried(metadata, format, first.pixels.size))
-    if format == "jpeg" and not carried and turbojpeg.is_there():
-        image = prepare(first)
-        if image.mode == "L":
-            return turbojpeg.encode((image,), image.size, options["quality"])
+    image = prepare(first)
+    if format == "jpeg" and image.mode == "L" and not carried and turbojpeg.is_there():
+        return turbojpeg.encode((image,), image.size, options["quality"])
     if len(frames) > 1:
         options |= _animation([frame.milliseconds for frame in frames], format, plays)
         options["append_images"] = [_plain(prepare(frame.picture)) for frame in frames[1:]]
-    _plain(prepare(first)).save(buffer, format, **options)
+    _plain(image).save(buffer, format, **options)
     if format == "webp" and len(frames) > 1 and first.alpha:
         # libwebp forgets it where frames are smaller than the canvas and opaque.
         buffer.getbuffer()[_WEBP_FLAGS] |= _WEBP_ALPHA

@@ -269,21 +269,23 @@ def catalog() -> tuple[FilterInfo, ...]:
 
 
 def _load(name: str) -> None:
-    """Imports the module of that filter, or all of them where it is not called after it: an alias, or none."""
-    if name in _names:
-        return
-    if name.replace("-", "_") in _modules():
-        importlib.import_module(f"{EFFECTS}.{name.replace('-', '_')}")
+    """Imports the module of that filter, or all of them where it is not called after it: an alias, or none.
+
+    Also one that is loaded, which is quick: another thread may still be at it.
+    """
+    module = name.replace("-", "_")
+    if module in _modules():
+        importlib.import_module(f"{EFFECTS}.{module}")
     if name not in _names:
         _discover()
 
 
 @cache
 def _discover() -> None:
-    for module in _modules():
+    for module in sorted(_modules()):
         importlib.import_module(f"{EFFECTS}.{module}")
 
 
 @cache
-def _modules() -> tuple[str, ...]:
-    return tuple(module.name for module in pkgutil.iter_modules(importlib.import_module(EFFECTS).__path__))
+def _modules() -> frozenset[str]:
+    return frozenset(module.name for module in pkgutil.iter_modules(importlib.import_module(EFFECTS).__path__))

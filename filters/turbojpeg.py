@@ -83,6 +83,11 @@ def encode(planes: Sequence[Image.Image], size: Size, quality: int) -> bytes:
     if library is None or not handle:
         raise OSError("TurboJPEG is gone")
     written, length = ctypes.c_void_p(), ctypes.c_ulong()
+    kind = S420 if len(planes) > 1 else SGRAY
+    for number, plane in enumerate(planes):
+        needed = library.tjPlaneWidth(number, size[0], kind), library.tjPlaneHeight(number, size[1], kind)
+        if plane.mode != "L" or plane.size != needed:
+            raise OSError(f"plane {number} is {plane.size} and not {needed}")
     held = [buffers.of(plane) for plane in planes]
     pointers = _pointers(buffer.address for buffer in held)
     try:
@@ -92,7 +97,7 @@ def encode(planes: Sequence[Image.Image], size: Size, quality: int) -> bytes:
             size[0],
             None,
             size[1],
-            S420 if len(planes) > 1 else SGRAY,
+            kind,
             ctypes.byref(written),
             ctypes.byref(length),
             quality,

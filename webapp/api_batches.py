@@ -27,6 +27,10 @@ class BatchQuery(BaseModel):
     brief: bool = Field(False, description="`outcomes` instead of `results`: what became of each job and no more")
 
 
+MOST_STORED = 500
+"""Images in one request, so that it is short; the rest go in further requests into the same batch."""
+
+
 class Stored(BaseModel):
     """An image that the cluster's store has already."""
 
@@ -39,7 +43,7 @@ class Stored(BaseModel):
 class StoredOrder(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    images: list[Stored] = Field(min_length=1)
+    images: list[Stored] = Field(min_length=1, max_length=MOST_STORED)
     pipeline: list[str | dict[str, Any]] = Field(description='Steps in order: [{"filter": "blur", "radius": 4}]')
     format: str | None = Field(None, description="Of the results; else each keeps its own, and HEIC becomes JPEG")
     quality: int | None = Field(None, ge=1, le=100, description="For jpeg, webp and avif")
@@ -60,14 +64,6 @@ class StoredOrder(BaseModel):
 def submit_stored() -> ResponseReturnValue:
     order = json_body(StoredOrder)
     cluster = context.cluster()
-    most = context.settings().max_files
-    if len(order.images) > most:
-        raise Problem(
-            413,
-            "too-many-files",
-            f"There are {len(order.images)} images; allowed are {most} in one request. Send the rest in further "
-            "requests with `batch` set to this batch's id.",
-        )
     pipeline = submission.parse(order.pipeline)
     output = submission.output_format(order.format or "")
     assets = [cluster.receive_stored_asset(asset.sha256, names.received(asset.name)) for asset in order.assets]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 from rich.console import Console
@@ -25,7 +26,7 @@ def command(job_id: str, data: Path | None, as_json: bool) -> None:
 
     Example: cumulo job j3f2a...
     """
-    job = Api(find_cluster(data)).get(f"jobs/{job_id}")
+    job = Api(find_cluster(data)).get(f"jobs/{quote(job_id, safe='')}")
     if as_json:
         print_json(job)
         return

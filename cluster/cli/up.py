@@ -99,6 +99,7 @@ class _Up:
             f"http://{self._seen}:{self._flower_port}",
             os.getpid(),
             str(store_folder(load_settings(data=home.data)) or ""),
+            load_settings().max_upload_bytes,
         )
         self.entrance = f"http://{self._seen}:{self._port}/?token={self.running.token}"
         self._flower_password = load_settings().flower_password.get_secret_value() or home.secret("flower")

@@ -212,7 +212,7 @@ def _enlarged(image: Image.Image, factor: int, margin: int, size: Size) -> Image
 
 def _between(values: NDArray[np.uint8], factor: int) -> Iterator[NDArray[np.uint16]]:
     """Of all but the first and the last, the values at the middles of the `factor` parts of each, in a straight line
-    to the next ones. What is given is overwritten by the next."""
+    to the next ones."""
     import numpy as np
 
     wide = values.astype(np.uint16)
@@ -235,8 +235,6 @@ def _with_margin(image: Image.Image, factor: int, margin: int) -> Image.Image:
     width, height = image.width // factor, image.height // factor
     wide = Image.new(image.mode, (width + 2 * margin, height + 2 * margin))
     wide.paste(image.reduce(factor) if factor > 1 else image, (margin, margin))
-    if margin == 0:
-        return wide
     for source_x, x in ((0, 0), (image.width - 1, margin + width)):
         column = image.crop((source_x, 0, source_x + 1, image.height)).reduce((1, factor))
         wide.paste(column.resize((margin, height), Image.Resampling.NEAREST), (x, margin))

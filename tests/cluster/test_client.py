@@ -104,6 +104,23 @@ def test_what_the_cluster_alone_refuses_is_named_too(
     assert [finished.error for finished in found.values()] == ["", ""]
 
 
+def test_a_file_that_is_too_large_is_not_stored(served: Cluster, tmp_path: Path) -> None:
+    (path,) = pictures(tmp_path, 1)
+    small = replace(running(served), max_bytes=100)
+    (finished,) = StoreRunner(small, served.home_store).run([path], SEPIA, None, None)
+    assert "the limit is" in finished.error
+    assert list(served.home_store.root.glob("??/*")) == []
+
+
+@pytest.mark.usefixtures("node")
+def test_a_name_that_is_no_text_is_shown_as_well_as_may_be(served: Cluster, tmp_path: Path) -> None:
+    (path,) = pictures(tmp_path, 1)
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/se\xf1or.png"))
+    path.rename(odd)
+    (finished,) = run(served, [odd])
+    assert (finished.error, finished.name) == ("", "se\N{REPLACEMENT CHARACTER}or.png")
+
+
 def test_nothing_but_refused_files_makes_no_batch(served: Cluster, tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("no photo")
