@@ -5,7 +5,7 @@ same photo and filter, in the next round with the next photo; a figure is the me
 theirs, with the lowest and the highest. The quality is measured as well: what the fast ways differ from `exact`.
 Linux; about ten minutes on a quiet machine. `make bench-peers` fetches the photographs and the contenders.
 
-make bench ARGS=filters             prints the tables; `filters --quick`: two sizes, three rounds
+make bench ARGS=filters             prints the tables; `filters --quick`: two sizes, fewer rounds
 make bench ARGS="filters --write"   and writes them into docs/performance.md, and draws docs/images/filters.png
 """
 

@@ -1,8 +1,9 @@
 """What benchmarks work on: photographs for figures, and made-up photos for load and where there is no network.
 
-`make bench-peers` fetches the photographs, which are free but not ours to hand on: all those of six megapixels or more
-in Debian's package `lomiri-wallpapers-16.04`, taken with cameras and telephones by four people. Nobody chose them for
-how they compress: at quality 90 they have 0.6 to 2.6 bits a pixel as they are, and 0.6 to 3.3 reduced to 2 MP.
+`make bench-peers` fetches the photographs, which are free but not ours to hand on: nine of Debian's package
+`lomiri-wallpapers-16.04`, of six megapixels or more, taken with cameras and telephones by five people. Left out of that
+size are one more photograph (Wine, 0.6 bits a pixel), a texture and two drawings. At quality 90 they have 0.6 to 2.6
+bits a pixel as they are, and 0.6 to 3.3 reduced to 2 MP.
 """
 
 from __future__ import annotations

@@ -50,14 +50,21 @@ def of(plane: Image.Image) -> Buffer:
     return Buffer(exported.buffers[1] + exported.offset, keeper)
 
 
-def array(plane: Image.Image) -> NDArray[np.uint8]:
-    """The pixels of an `L` image as (rows, columns), to be read only."""
+def luma(image: Image.Image) -> NDArray[np.uint8]:
+    """The luma as (rows, columns), to be read only; a gray image is not copied."""
+    return array(image if image.mode == "L" else image.convert("L"))
+
+
+def array(image: Image.Image) -> NDArray[np.uint8]:
+    """The pixels as (rows, columns) of an `L` image, else (rows, columns, channels), to be read only."""
     import numpy as np
 
-    buffer = of(plane)
-    values = (ctypes.c_uint8 * (plane.width * plane.height)).from_address(buffer.address)
+    if image.mode != "L":
+        return np.asarray(image)
+    buffer = of(image)
+    values = (ctypes.c_uint8 * (image.width * image.height)).from_address(buffer.address)
     vars(values)["keeper"] = buffer.keeper
-    pixels: NDArray[np.uint8] = np.frombuffer(memoryview(values), np.uint8).reshape(plane.height, plane.width)
+    pixels: NDArray[np.uint8] = np.frombuffer(memoryview(values), np.uint8).reshape(image.height, image.width)
     pixels.flags.writeable = False
     return pixels
 

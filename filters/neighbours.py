@@ -57,7 +57,7 @@ def by_bands(
     import numpy as np
 
     across, along = margin
-    pixels = buffers.array(image) if image.mode == "L" else np.asarray(image)
+    pixels = buffers.array(image)
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     height, width = pixels.shape[:2]
     wide = width + 2 * across

@@ -45,3 +45,10 @@ def test_an_array_cannot_be_written_to() -> None:
     pixels = buffers.array(Image.new("L", (4, 4)))
     with pytest.raises(ValueError, match="read-only"):
         pixels[0, 0] = 1
+
+
+def test_luma_of_colours_is_that_of_pillow() -> None:
+    image = Image.merge("RGB", [Image.radial_gradient("L"), Image.linear_gradient("L"), Image.new("L", (256, 256), 9)])
+    assert (buffers.luma(image) == np.asarray(image.convert("L"))).all()
+    assert buffers.luma(image.getchannel(0)).tobytes() == image.getchannel(0).tobytes()
+    assert (buffers.array(image) == np.asarray(image)).all()

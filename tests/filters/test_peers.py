@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,3 +180,23 @@ def test_psnr_and_differing() -> None:
     assert psnr(dark, dark + 1) == pytest.approx(48.13, abs=0.01)
     light[0, 0] = 127
     assert differing(light, np.full((4, 4), 255, np.uint8)) == 1 / 16
+
+
+def test_photographs_are_as_many_and_as_large_as_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photos, "FETCHED", tmp_path)
+    with pytest.raises(SystemExit, match="9 photographs are missing"):
+        photos.real(tmp_path / "made", 1, 300, 200)
+    for number, name in enumerate(photos.PHOTOGRAPHS):
+        photos.make(tmp_path / name, 1, 400, 320, seed=number)[0].rename(tmp_path / f"{name}.jpg")
+    for size in ((300, 200), (900, 700)):  # reduced, and continued by mirror images
+        paths = photos.real(tmp_path / "made", 20, *size)
+        assert len({path.read_bytes() for path in paths}) == 20
+        assert {opened(path.read_bytes()).size for path in paths} == {size}
+
+
+def test_a_photograph_is_continued_without_a_seam() -> None:
+    image = Image.linear_gradient("L").convert("RGB").resize((30, 20))
+    large = np.asarray(photos._fitted(image, (70, 45)))
+    assert (large[:20, :30] == np.asarray(image)).all()
+    assert (large[:, 30:60] == large[:, 29::-1]).all()
+    assert (large[20:40] == large[19::-1]).all()
