@@ -13,8 +13,8 @@ from tests.filters.images import encoded, noise, opened, photo, rgb
 from tests.integration.clusters import Up
 from tests.integration.photos import jpegs
 
-# The largest difference from the unrounded reference in levels of 255; for blur the least PSNR in dB, because three
-# box blurs only resemble a Gaussian. As tests/filters/test_effects.py has and explains them.
+# The largest difference from the unrounded reference in levels of 255; for blur the least PSNR in dB, because it is
+# made of whole numbers and a smaller image. As tests/filters/test_effects.py has and explains them.
 TOLERANCE = {"bw": 0.0, "sepia": 1.45, "negative": 0.0, "edges": 0.501, "pixelate": 0.75, "gray": 0.501}
 BLUR_PSNR = 41
 

@@ -14,7 +14,7 @@ import pytest
 from tests.integration.clusters import Plain, Up, wait_until
 from tests.integration.photos import jpeg_files, jpegs
 
-SLOW = '[{"filter":"blur","radius":20},{"filter":"blur","radius":20},{"filter":"blur","radius":20}]'
+SLOW = '[{"filter":"median","size":3},{"filter":"median","size":3},{"filter":"median","size":3}]'
 
 
 def words(job: dict[str, Any]) -> list[str]:
